@@ -1,0 +1,14 @@
+//! The vocabulary of the chain: accounts, amounts, blocks and networks, with no I/O.
+
+mod account;
+mod amount;
+mod block;
+mod netuid;
+mod network;
+
+pub use account::{AccountId, Ss58Error};
+pub use amount::{RAO_PER_TAO, Rao};
+pub(crate) use block::blake2_256;
+pub use block::{BlockHash, BlockId, BlockRef, Finality, Header, ParseBlockIdError};
+pub use netuid::NetUid;
+pub use network::{Network, NetworkError};

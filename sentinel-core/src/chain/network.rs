@@ -1,0 +1,85 @@
+//! Names of networks and the public endpoints behind them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A network by name, or a node by URL.
+///
+/// ```
+/// # use sentinel_core::chain::Network;
+/// let finney: Network = "finney".parse()?;
+/// assert_eq!(finney.endpoint(), Some("wss://entrypoint-finney.opentensor.ai:443"));
+/// let mine: Network = "ws://127.0.0.1:9944".parse()?;
+/// assert_eq!(mine.endpoint(), Some("ws://127.0.0.1:9944"));
+/// # Ok::<(), sentinel_core::chain::NetworkError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Network {
+    /// The main network, through its public entry point (which keeps the state of recent blocks only).
+    Finney,
+    /// The public test network.
+    Test,
+    /// A node on this machine.
+    Local,
+    /// The main network, through the public archive (which keeps the state of every block).
+    Archive,
+    /// The recording of real blocks that `sentinel-cli` carries inside.
+    Sample,
+    /// A node given by its URL.
+    Url(String),
+}
+
+/// A text that names no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown network `{0}`: use finney, test, local, archive, sample, or a ws://, wss://, http:// or https:// URL")]
+pub struct NetworkError(pub String);
+
+impl Network {
+    /// The URL to connect to; `None` for a network that needs no node.
+    pub fn endpoint(&self) -> Option<&str> {
+        match self {
+            Self::Finney => Some("wss://entrypoint-finney.opentensor.ai:443"),
+            Self::Test => Some("wss://test.finney.opentensor.ai:443"),
+            Self::Local => Some("ws://127.0.0.1:9944"),
+            Self::Archive => Some("wss://archive.chain.opentensor.ai:443"),
+            Self::Sample => None,
+            Self::Url(url) => Some(url),
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        match text {
+            "finney" => Ok(Self::Finney),
+            "test" => Ok(Self::Test),
+            "local" => Ok(Self::Local),
+            "archive" => Ok(Self::Archive),
+            "sample" => Ok(Self::Sample),
+            url => {
+                let host =
+                    ["ws://", "wss://", "http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+                match host {
+                    Some(host) if !host.is_empty() => Ok(Self::Url(url.to_owned())),
+                    _ => Err(NetworkError(text.to_owned())),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finney => "finney",
+            Self::Test => "test",
+            Self::Local => "local",
+            Self::Archive => "archive",
+            Self::Sample => "sample",
+            Self::Url(url) => url,
+        })
+    }
+}
