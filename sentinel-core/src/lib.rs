@@ -3,3 +3,4 @@ pub mod chain;
 pub mod decode;
 #[cfg(feature = "source")]
 pub mod source;
+pub mod text;
