@@ -2,6 +2,8 @@
 
 mod error;
 mod ext;
+#[cfg(feature = "rpc")]
+mod rpc;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use crate::decode::Runtime;
 
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+#[cfg(feature = "rpc")]
+pub use rpc::{RpcOptions, RpcSource};
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
