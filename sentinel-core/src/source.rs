@@ -2,6 +2,7 @@
 
 mod error;
 mod ext;
+mod memory;
 #[cfg(feature = "rpc")]
 mod rpc;
 
@@ -17,6 +18,7 @@ use crate::decode::Runtime;
 
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+pub use memory::{MemoryBlock, MemorySource};
 #[cfg(feature = "rpc")]
 pub use rpc::{RpcOptions, RpcSource};
 
