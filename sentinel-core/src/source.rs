@@ -2,6 +2,9 @@
 
 mod error;
 mod ext;
+mod memory;
+#[cfg(feature = "rpc")]
+mod rpc;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,6 +18,9 @@ use crate::decode::Runtime;
 
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+pub use memory::{MemoryBlock, MemorySource};
+#[cfg(feature = "rpc")]
+pub use rpc::{RpcOptions, RpcSource};
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
