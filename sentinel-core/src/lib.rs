@@ -3,4 +3,6 @@ pub mod chain;
 pub mod decode;
 #[cfg(feature = "source")]
 pub mod source;
+#[cfg(feature = "source")]
+pub mod subnet;
 pub mod text;
