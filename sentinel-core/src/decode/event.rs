@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::cursor::Cursor;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
+use super::json::{JsonOptions, JsonWriter};
 use super::plan::Op;
 use super::runtime::Runtime;
 use super::visit::{Step, VisitError, dispatch};
@@ -147,5 +148,11 @@ impl<'r, 'b> EventRecord<'r, 'b> {
     /// The topics, 32 bytes each.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &'b [u8]> {
         self.data[self.topics..self.topics_end].chunks_exact(32)
+    }
+
+    /// Appends its fields as JSON: `null` for none, the only one itself where that has no name.
+    pub fn write_attributes(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
+        let before = out.len();
+        self.event().visit(&mut JsonWriter::new(out, options).attributes_only()).inspect_err(|_| out.truncate(before))
     }
 }

@@ -26,12 +26,18 @@ const MAX_SAFE: u128 = 1 << 53;
 pub struct JsonWriter<'o> {
     out: &'o mut Vec<u8>,
     options: JsonOptions,
+    /// An event is written as its fields alone.
+    attributes_only: bool,
 }
 
 impl<'o> JsonWriter<'o> {
     /// A writer that appends to `out`.
     pub fn new(out: &'o mut Vec<u8>, options: JsonOptions) -> Self {
-        Self { out, options }
+        Self { out, options, attributes_only: false }
+    }
+
+    pub(crate) fn attributes_only(self) -> Self {
+        Self { attributes_only: true, ..self }
     }
 
     fn integer(&mut self, text: &str, safe: bool) {
@@ -327,6 +333,10 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
+        if self.attributes_only {
+            let layout = event.layout();
+            return self.fields(layout, event.fields());
+        }
         self.out.extend_from_slice(b"{\"event_index\":");
         self.quoted_hex(b"", &event.index());
         self.out.extend_from_slice(b",\"module_id\":");

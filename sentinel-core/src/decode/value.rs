@@ -3,7 +3,7 @@
 mod build;
 mod serialize;
 
-use crate::chain::AccountId;
+use crate::chain::{AccountId, blake2_256};
 
 pub(crate) use build::Build;
 pub(crate) use serialize::{serialize_bits, serialize_bytes, serialize_era, serialize_u256, serialize_unsigned};
@@ -66,8 +66,8 @@ pub struct Call {
     pub index: [u8; 2],
     /// Arguments in order.
     pub args: Vec<Argument>,
-    /// blake2b-256 of the call's bytes.
-    pub hash: [u8; 32],
+    /// The call's own bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// One argument of a call.
@@ -95,6 +95,11 @@ pub struct Event {
 }
 
 impl Call {
+    /// blake2b-256 of the call's bytes: what multisigs and announcements name it by.
+    pub fn hash(&self) -> [u8; 32] {
+        blake2_256(&self.bytes)
+    }
+
     /// The value of the argument with this name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
         self.args.iter().find(|arg| arg.name == name).map(|arg| &arg.value)

@@ -1,7 +1,7 @@
 //! Builds an owned value from a walk.
 
 use super::{Argument, Call, Event, Value};
-use crate::chain::{AccountId, blake2_256};
+use crate::chain::AccountId;
 use crate::decode::error::DecodeError;
 use crate::decode::plan::Layout;
 use crate::decode::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess, Visitor};
@@ -134,7 +134,7 @@ impl<'b> Visitor<'b> for Build {
             name: call.name().to_owned(),
             index: call.index(),
             args,
-            hash: blake2_256(call.bytes()),
+            bytes: call.bytes().to_vec(),
         })))
     }
 
