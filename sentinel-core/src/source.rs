@@ -1,7 +1,11 @@
 //! Where blocks come from: a chain, or a recording of one.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod error;
 mod ext;
+#[cfg(feature = "archive")]
+mod recording;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,8 +17,12 @@ use futures::stream::BoxStream;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
 use crate::decode::Runtime;
 
+#[cfg(feature = "archive")]
+pub use archive::ArchiveSource;
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+#[cfg(feature = "archive")]
+pub use recording::RecordingSource;
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
