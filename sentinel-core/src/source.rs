@@ -4,8 +4,11 @@
 mod archive;
 mod error;
 mod ext;
+mod memory;
 #[cfg(feature = "archive")]
 mod recording;
+#[cfg(feature = "rpc")]
+mod rpc;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,8 +24,11 @@ use crate::decode::Runtime;
 pub use archive::ArchiveSource;
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+pub use memory::{MemoryBlock, MemorySource};
 #[cfg(feature = "archive")]
 pub use recording::RecordingSource;
+#[cfg(feature = "rpc")]
+pub use rpc::{RpcOptions, RpcSource};
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

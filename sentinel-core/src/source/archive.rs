@@ -319,7 +319,7 @@ impl BlockSource for ArchiveSource {
         'keys: for key in keys {
             for holder in &holders {
                 let body = holder.row().await?.body.as_ref();
-                match (holder.window.state().await?.value(at.number, key), told_by_block(key, body)) {
+                match (holder.window.state().await?.value(at.number, key), told_by_block(at.number, key, body)) {
                     (KnownValue::Exact(value), _) | (_, Some(value)) | (KnownValue::Covered(value), None) => {
                         values.push(value);
                         continue 'keys;
@@ -394,10 +394,11 @@ impl BlockSource for ArchiveSource {
 }
 
 /// The value of a key that `blocks` has a column for.
-fn told_by_block(key: &[u8], body: Option<&BodyRow>) -> Option<Option<Bytes>> {
+fn told_by_block(number: u64, key: &[u8], body: Option<&BodyRow>) -> Option<Option<Bytes>> {
     let body = body?;
     if key == events_key() {
-        Some(Some(body.events.clone()))
+        // The genesis has no events; the column holds an empty list in their place.
+        Some((number > 0).then(|| body.events.clone()))
     } else if key == timestamp_key() {
         Some(body.timestamp_ms.map(|time| Bytes::copy_from_slice(&time.to_le_bytes())))
     } else {

@@ -1,0 +1,133 @@
+//! Headers and whole blocks, checked before they are handed out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future;
+
+use super::Inner;
+use super::wire::{self, Params};
+use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
+use crate::decode::storage_prefix;
+use crate::source::{HashedHeader, RawBlock, SourceError};
+
+impl Inner {
+    pub(super) async fn head(&self, finality: Finality) -> Result<BlockRef, SourceError> {
+        let method = match finality {
+            Finality::Finalized => "chain_getFinalizedHead",
+            Finality::Best => "chain_getBlockHash",
+        };
+        let answer = self.node.request(method, Params::new(), None).await?;
+        let hash = self.node.read(wire::hash(&answer), method, None)?.ok_or_else(|| SourceError::Transient {
+            endpoint: self.node.endpoint().to_owned(),
+            message: format!("no answer to {method}: the node may still be starting"),
+            source: None,
+        })?;
+        Ok(self.header(BlockId::Hash(hash)).await?.reference())
+    }
+
+    pub(super) async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
+        let hash = self.resolve(id).await?;
+        match self.node.header_by_hash(hash).await? {
+            Some(header) => self.checked(id, hash, header),
+            None => Err(self.missing(id).await),
+        }
+    }
+
+    pub(super) async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
+        let hash = self.resolve(id).await?;
+        let answer = match self.node.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
+            Ok(answer) => self.node.read(wire::block(&answer), "chain_getBlock", Some(id))?,
+            Err(SourceError::UnknownBlock { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let Some((header, extrinsics)) = answer else {
+            return Err(self.missing(id).await);
+        };
+        let header = self.checked(id, hash, header)?;
+        let at = header.reference();
+        let (state, runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
+        Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
+    }
+
+    /// The runtime that wrote `at`: the one its parent left behind.
+    async fn writer(&self, at: &BlockRef) -> Result<Arc<crate::decode::Runtime>, SourceError> {
+        if at.number == 0 {
+            return self.runtimes.at(&self.node, at).await;
+        }
+        // The hash of the grandparent is not needed to read state.
+        let parent = BlockRef { number: at.number - 1, hash: at.parent_hash, parent_hash: BlockHash::default() };
+        self.runtimes.at(&self.node, &parent).await
+    }
+
+    async fn resolve(&self, id: BlockId) -> Result<BlockHash, SourceError> {
+        match id {
+            BlockId::Hash(hash) => Ok(hash),
+            BlockId::Number(number) => match self.node.hash_at(number).await? {
+                Some(hash) => Ok(hash),
+                None => Err(self.node.unknown(id).await),
+            },
+        }
+    }
+
+    /// A block that the node has no body or header of.
+    async fn missing(&self, id: BlockId) -> SourceError {
+        match id {
+            // It gave a hash for this height a moment ago.
+            BlockId::Number(_) => self.node.lying(id, "a hash, but no block of that hash"),
+            BlockId::Hash(_) => self.node.unknown(id).await,
+        }
+    }
+
+    /// Refuses a header of another block than the one asked for.
+    fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
+        if let BlockId::Number(number) = id {
+            if header.number != number {
+                return Err(self.node.lying(id, format!("the header of block {}", header.number)));
+            }
+        }
+        // Development nodes give the genesis a hash of their own.
+        if header.number > 0 {
+            let real = header.hash();
+            if real != hash {
+                return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
+            }
+        }
+        Ok(HashedHeader { hash, header })
+    }
+
+    /// What belongs to a block but lies in its state.
+    async fn block_state(&self, at: &BlockRef) -> Result<BlockState, SourceError> {
+        let lying = |message: String| self.node.lying(BlockId::Number(at.number), message);
+        let keys = [
+            Bytes::copy_from_slice(&storage_prefix("System", "Events")),
+            Bytes::copy_from_slice(&storage_prefix("Timestamp", "Now")),
+        ];
+        let mut values = self.storage(at, &keys).await?.into_iter();
+        let (events, now) = (values.next().flatten(), values.next().flatten());
+        let timestamp_ms = match now.as_deref().map(<[u8; 8]>::try_from) {
+            None => None,
+            Some(Ok(bytes)) => Some(u64::from_le_bytes(bytes)).filter(|ms| *ms > 0),
+            Some(Err(_)) => return Err(lying("Timestamp.Now is not 8 bytes long".to_owned())),
+        };
+        if at.number == 0 {
+            // No events are kept for the genesis; an empty list is one zero byte.
+            let events = events.unwrap_or_else(|| Bytes::from_static(&[0]));
+            return Ok(BlockState { events, timestamp_ms });
+        }
+        let events = events.ok_or_else(|| lying("no events in its state".to_owned()))?;
+        let now = timestamp_ms.ok_or_else(|| lying("no timestamp in its state".to_owned()))?;
+        if let Some(before) = self.timestamps.get(&at.parent_hash) {
+            if now < before {
+                return Err(lying(format!("its timestamp {now} is before its parent's {before}")));
+            }
+        }
+        self.timestamps.insert(at.hash, now);
+        Ok(BlockState { events, timestamp_ms })
+    }
+}
+
+struct BlockState {
+    events: Bytes,
+    timestamp_ms: Option<u64>,
+}

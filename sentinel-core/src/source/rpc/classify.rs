@@ -1,0 +1,220 @@
+//! From what a node or the connection says to what the caller can do about it.
+
+use std::time::Duration;
+
+use jsonrpsee::client_transport::ws::{WsError, WsHandshakeError};
+use jsonrpsee::core::client::Error as ClientError;
+use jsonrpsee::core::http_helpers::HttpError;
+use jsonrpsee::http_client::transport::Error as HttpTransportError;
+use subxt_rpcs::Error as RpcError;
+
+use super::connection::ConnectionError;
+use super::http::HttpRefusal;
+use crate::chain::BlockId;
+use crate::source::SourceError;
+
+/// What was asked, for the message of an error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Host and port of the endpoint.
+    pub(super) endpoint: &'a str,
+    /// The JSON-RPC method.
+    pub(super) method: &'a str,
+    /// The runtime function, where the method is `state_call`.
+    pub(super) function: Option<&'a str>,
+    /// The block whose state or body was asked for.
+    pub(super) block: Option<BlockId>,
+}
+
+/// What an error object of a node means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Pruned,
+    UnknownBlock,
+    RateLimited,
+    TooLarge,
+    NoMethod,
+    NoFunction,
+    Passing,
+    Final,
+}
+
+/// Reads an error object. The text decides before the code: nodes and gateways give the same failure many codes (a
+/// pruned state came as 4003, -32603, -32000 and 1002) and one code many failures (4003 is any error of the state API).
+fn meaning(code: i32, text: &str) -> Meaning {
+    let text = text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&[
+        "state already discarded",
+        "state has been pruned",
+        "state is pruned",
+        "historical state",
+        "missing trie",
+    ]) {
+        return Meaning::Pruned;
+    }
+    if text.contains("exported method") && text.contains("not found") || says(&["function to start was not found"]) {
+        return Meaning::NoFunction;
+    }
+    if says(&["unknownblock", "unknown block", "header was not found", "block not found", "header not found"]) {
+        return Meaning::UnknownBlock;
+    }
+    if says(&["too many requests", "rate limit", "ratelimit", "limit exceeded", "quota"]) {
+        return Meaning::RateLimited;
+    }
+    if says(&["too large", "too big", "exceeds maximum", "exceeds the maximum", "oversized", "exceeded max limit"]) {
+        return Meaning::TooLarge;
+    }
+    if says(&["method not found", "method is not available", "method not supported", "unsafe to be called"]) {
+        return Meaning::NoMethod;
+    }
+    if says(&["timeout", "timed out", "overloaded", "unavailable", "bad gateway", "upstream", "connection", "busy"]) {
+        return Meaning::Passing;
+    }
+    if says(&["execution failed", "invalid params", "invalid argument", "wasm trap"]) {
+        return Meaning::Final;
+    }
+    match code {
+        429 | -32004 | -32005 | -32029 => Meaning::RateLimited,
+        // Request, response or batch above the node's limit, in the numbering of today and before; page size.
+        -32007 | -32008 | -32010 | -32701 | -32702 | 4002 => Meaning::TooLarge,
+        -32601 => Meaning::NoMethod,
+        -32603 | -32009 | 502..=504 => Meaning::Passing,
+        _ => Meaning::Final,
+    }
+}
+
+/// Turns an error of the RPC layer into ours.
+pub(super) fn classify(error: RpcError, asked: Asked<'_>) -> SourceError {
+    match error {
+        RpcError::User(object) => {
+            let data = object.data.as_ref().map_or("", |data| data.get());
+            let message = if data.is_empty() { object.message.clone() } else { format!("{} {data}", object.message) };
+            let meaning = meaning(object.code, &message);
+            said(meaning, format!("{} (code {})", bounded(&message), object.code), None, asked)
+        }
+        RpcError::Client(error) => match error.downcast::<ConnectionError>() {
+            Ok(error) => broken(*error, asked),
+            Err(other) => transient(asked, "the RPC client failed", Some(other)),
+        },
+        other => transient(asked, "the RPC client failed", Some(Box::new(other))),
+    }
+}
+
+/// Whether the connection was lost under a request, so that asking once more on a new one makes sense.
+pub(super) fn is_lost_connection(error: &RpcError) -> bool {
+    let RpcError::Client(error) = error else { return false };
+    matches!(
+        error.downcast_ref::<ConnectionError>(),
+        Some(ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect))
+    )
+}
+
+fn said(meaning: Meaning, message: String, retry_after: Option<Duration>, asked: Asked<'_>) -> SourceError {
+    let endpoint = asked.endpoint.to_owned();
+    let number = match asked.block {
+        Some(BlockId::Number(number)) => Some(number),
+        _ => None,
+    };
+    match (meaning, asked.block) {
+        (Meaning::Pruned, Some(block)) => SourceError::StatePruned { endpoint, block },
+        (Meaning::UnknownBlock, Some(block)) => SourceError::UnknownBlock { block, head: None },
+        (Meaning::RateLimited, _) => SourceError::RateLimited { endpoint, message, retry_after },
+        (Meaning::TooLarge, _) => SourceError::TooLarge { endpoint, request: asked.method.to_owned(), message },
+        (Meaning::NoMethod, _) => {
+            SourceError::Unsupported { what: format!("{} of {endpoint}", asked.method), at: None }
+        }
+        (Meaning::NoFunction, _) => {
+            SourceError::Unsupported { what: asked.function.unwrap_or(asked.method).to_owned(), at: number }
+        }
+        (Meaning::Passing, _) => transient(asked, &message, None),
+        (Meaning::Pruned | Meaning::UnknownBlock | Meaning::Final, _) => {
+            let at = asked.block.map_or_else(String::new, |block| format!(" at block {block}"));
+            SourceError::fatal(format!("{endpoint} refused {}{at}: {message}", asked.function.unwrap_or(asked.method)))
+        }
+    }
+}
+
+fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
+    match error {
+        ConnectionError::Handshake(WsHandshakeError::Rejected { status_code }) => refused(status_code, None, asked),
+        ConnectionError::Handshake(WsHandshakeError::Redirected { .. }) => {
+            SourceError::fatal(format!("{} redirects elsewhere: use the URL that it redirects to", asked.endpoint))
+        }
+        ConnectionError::OtherChain { .. } | ConnectionError::TlsSetup(_) | ConnectionError::ServerName(_) => {
+            let message = format!("{}: {error}", asked.endpoint);
+            SourceError::Fatal { message, source: Some(Box::new(error)) }
+        }
+        ConnectionError::Client(ClientError::RestartNeeded(reason)) => {
+            if is_too_large(&reason) {
+                return said(Meaning::TooLarge, "larger than we accept".to_owned(), None, asked);
+            }
+            transient(asked, "the connection was lost", Some(Box::new(reason)))
+        }
+        ConnectionError::Client(ClientError::Transport(transport)) => {
+            match transport.downcast_ref::<HttpTransportError>() {
+                Some(HttpTransportError::Http(HttpError::TooLarge) | HttpTransportError::RequestTooLarge) => {
+                    said(Meaning::TooLarge, "larger than we accept".to_owned(), None, asked)
+                }
+                Some(HttpTransportError::Http(HttpError::Stream(stream))) => match stream.downcast_ref::<HttpRefusal>()
+                {
+                    Some(refusal) => refused(refusal.status, refusal.retry_after, asked),
+                    None => transient(asked, "the request failed", Some(transport)),
+                },
+                Some(HttpTransportError::Url(_)) => {
+                    SourceError::fatal(format!("{}: the URL is not usable", asked.endpoint))
+                }
+                _ => transient(asked, "the request failed", Some(transport)),
+            }
+        }
+        ConnectionError::Client(error @ (ClientError::ParseError(_) | ClientError::InvalidRequestId(_))) => {
+            let message = format!("the answer to {} is not JSON-RPC", asked.method);
+            transient(asked, &message, Some(Box::new(error)))
+        }
+        other => {
+            let message = other.to_string();
+            transient(asked, &message, Some(Box::new(other)))
+        }
+    }
+}
+
+/// A whole HTTP request or handshake that was turned away.
+fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> SourceError {
+    let message = format!("HTTP status {status}");
+    match status {
+        429 => said(Meaning::RateLimited, message, retry_after, asked),
+        413 => said(Meaning::TooLarge, message, None, asked),
+        408 | 425 | 500..=599 => transient(asked, &message, None),
+        401 | 403 => {
+            SourceError::fatal(format!("{} denies access ({message}): check the key in its URL", asked.endpoint))
+        }
+        _ => SourceError::fatal(format!("{} does not serve JSON-RPC there ({message}): check the URL", asked.endpoint)),
+    }
+}
+
+/// The WebSocket was closed by us because a message exceeded our limit.
+fn is_too_large(reason: &ClientError) -> bool {
+    match reason {
+        ClientError::Transport(error) => match error.downcast_ref::<WsError>() {
+            Some(WsError::MessageTooLarge) => true,
+            Some(WsError::Connection(inner)) => inner.to_string().contains("too large"),
+            _ => false,
+        },
+        ClientError::RestartNeeded(inner) => is_too_large(inner),
+        _ => false,
+    }
+}
+
+fn transient(asked: Asked<'_>, message: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
+    SourceError::Transient { endpoint: asked.endpoint.to_owned(), message: message.to_owned(), source }
+}
+
+/// Gateways answer with whole HTML pages; a message is one line of bounded length without control characters.
+fn bounded(message: &str) -> String {
+    const MOST: usize = 300;
+    let mut line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
+    if line.len() < message.len() && line.chars().count() == MOST {
+        line.push('…');
+    }
+    line
+}

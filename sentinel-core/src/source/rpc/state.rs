@@ -1,0 +1,204 @@
+//! Reads of state: keys in batches, prefixes page by page.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use futures::future::{self, BoxFuture};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use super::Inner;
+use super::wire::{self, Params};
+use crate::chain::{BlockId, BlockRef};
+use crate::decode::storage_prefix;
+use crate::source::{KeyValue, SourceError};
+
+/// Batches of one read that are under way at once.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// What was learnt about how this node wants to be asked.
+#[derive(Debug)]
+pub(super) struct Manners {
+    /// `state_queryStorageAt` is not served.
+    no_batches: AtomicBool,
+    /// Keys per page; halved when an answer was too large.
+    page: AtomicUsize,
+}
+
+impl Manners {
+    pub(super) fn new(page: usize) -> Self {
+        Self { no_batches: AtomicBool::new(false), page: AtomicUsize::new(page.max(1)) }
+    }
+}
+
+impl Inner {
+    /// The values of `keys`, in their order, from a state that says it is the one of `at`.
+    pub(super) async fn storage(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A node that lacks a state may answer "absent" to everything. So each batch also asks which block it is.
+        let witness = Bytes::copy_from_slice(&storage_prefix("System", "Number"));
+        let batches: Vec<_> = keys
+            .chunks(self.node.options().batch.max(1))
+            .map(|chunk| {
+                let mut keys = Vec::with_capacity(chunk.len() + 1);
+                keys.push(witness.clone());
+                keys.extend_from_slice(chunk);
+                keys
+            })
+            .collect();
+        let batches: Vec<Vec<Option<Bytes>>> = stream::iter(batches)
+            .map(|keys| async move {
+                let mut values = self.batch(at, &keys).await?;
+                self.witness(at, values.remove(0).as_deref())?;
+                Ok::<_, SourceError>(values)
+            })
+            .buffered(BATCHES_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(batches.into_iter().flatten().collect())
+    }
+
+    fn witness(&self, at: &BlockRef, number: Option<&[u8]>) -> Result<(), SourceError> {
+        let says = match number {
+            None => None,
+            Some(bytes) => <[u8; 4]>::try_from(bytes).ok().map(u32::from_le_bytes).map(u64::from),
+        };
+        match says {
+            Some(number) if number == at.number => Ok(()),
+            None if at.number == 0 => Ok(()),
+            Some(number) => {
+                Err(self.node.lying(BlockId::Number(at.number), format!("the state of block {number} (System.Number)")))
+            }
+            None => Err(self.node.lying(BlockId::Number(at.number), "a state without a block number (System.Number)")),
+        }
+    }
+
+    /// One batch, halved for as long as its answer is too large.
+    fn batch<'a>(
+        &'a self,
+        at: &'a BlockRef,
+        keys: &'a [Bytes],
+    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, SourceError>> {
+        Box::pin(async move {
+            if self.manners.no_batches.load(Ordering::Relaxed) {
+                return self.one_by_one(at, keys).await;
+            }
+            match self.query(at, keys).await {
+                Err(SourceError::TooLarge { .. }) if keys.len() > 1 => {
+                    let (left, right) = keys.split_at(keys.len() / 2);
+                    let mut values = self.batch(at, left).await?;
+                    values.extend(self.batch(at, right).await?);
+                    Ok(values)
+                }
+                Err(SourceError::Unsupported { .. }) => {
+                    tracing::debug!(endpoint = self.node.endpoint(), "no batch reads, reading key by key");
+                    self.manners.no_batches.store(true, Ordering::Relaxed);
+                    self.one_by_one(at, keys).await
+                }
+                answer => answer,
+            }
+        })
+    }
+
+    async fn query(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        const METHOD: &str = "state_queryStorageAt";
+        let block = BlockId::Number(at.number);
+        let answer = self.node.state(METHOD, Params::new().hexes(keys).hex(&at.hash.0), at).await?;
+        let set = self.node.read(wire::change_set(&answer), METHOD, Some(block))?;
+        let set = set.ok_or_else(|| self.node.lying(block, "no values"))?;
+        if set.block != at.hash {
+            return Err(self.node.lying(block, format!("the values of block {}", set.block)));
+        }
+        if set.changes.len() == keys.len() && set.changes.iter().zip(keys).all(|((got, _), asked)| got == asked) {
+            return Ok(set.changes.into_iter().map(|(_, value)| value).collect());
+        }
+        // Nodes leave out a key that was asked twice, and promise no order.
+        let values: HashMap<Bytes, Option<Bytes>> = set.changes.into_iter().collect();
+        keys.iter()
+            .map(|key| match values.get(key) {
+                Some(value) => Ok(value.clone()),
+                None => Err(self.node.lying(block, format!("no value for 0x{}", const_hex::encode(key)))),
+            })
+            .collect()
+    }
+
+    async fn one_by_one(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        const METHOD: &str = "state_getStorage";
+        stream::iter(0..keys.len())
+            .map(|index| async move {
+                let answer = self.node.state(METHOD, Params::new().hex(&keys[index]).hex(&at.hash.0), at).await?;
+                self.node.read(wire::bytes(&answer), METHOD, Some(BlockId::Number(at.number)))
+            })
+            .buffered(BATCHES_AT_ONCE * 4)
+            .try_collect()
+            .await
+    }
+
+    /// All keys under `prefix` with their values. While the values of a page are read, the next page is on its way.
+    pub(super) fn prefix<'a>(&'a self, at: BlockRef, prefix: Bytes) -> BoxStream<'a, Result<KeyValue, SourceError>> {
+        let pages = stream::try_unfold(Page::First, move |page| {
+            let prefix = prefix.clone();
+            async move {
+                let keys = match page {
+                    Page::Last => return Ok(None),
+                    Page::Keys(keys) => keys,
+                    Page::First => self.page(&at, &prefix, None).await?,
+                };
+                let Some(last) = keys.last().cloned() else {
+                    // Nothing there, or no such state? Only the block number tells.
+                    self.storage(&at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
+                    return Ok(None);
+                };
+                let (values, next) =
+                    future::try_join(self.storage(&at, &keys), self.page(&at, &prefix, Some(&last))).await?;
+                let mut pairs = Vec::with_capacity(keys.len());
+                for (key, value) in keys.into_iter().zip(values) {
+                    let value = value.ok_or_else(|| {
+                        let message = format!("0x{} among the keys, but no value for it", const_hex::encode(&key));
+                        self.node.lying(BlockId::Number(at.number), message)
+                    })?;
+                    pairs.push((key, value));
+                }
+                let next = if next.is_empty() { Page::Last } else { Page::Keys(next) };
+                Ok(Some((stream::iter(pairs.into_iter().map(Ok)), next)))
+            }
+        });
+        pages.try_flatten().boxed()
+    }
+
+    async fn page(&self, at: &BlockRef, prefix: &[u8], after: Option<&Bytes>) -> Result<Vec<Bytes>, SourceError> {
+        const METHOD: &str = "state_getKeysPaged";
+        let block = BlockId::Number(at.number);
+        loop {
+            let count = self.manners.page.load(Ordering::Relaxed);
+            let params = Params::new().hex(prefix).number(count as u64);
+            let params = match after {
+                Some(key) => params.hex(key),
+                None => params.null(),
+            };
+            let keys = match self.node.state(METHOD, params.hex(&at.hash.0), at).await {
+                Err(SourceError::TooLarge { .. }) if count > 1 => {
+                    self.manners.page.fetch_min((count / 2).max(1), Ordering::Relaxed);
+                    continue;
+                }
+                answer => self.node.read(wire::keys(&answer?), METHOD, Some(block))?,
+            };
+            let mut before: Option<&Bytes> = after;
+            for key in &keys {
+                if !key.starts_with(prefix) || before.is_some_and(|before| key <= before) {
+                    return Err(self.node.lying(block, "keys out of order or of another prefix"));
+                }
+                before = Some(key);
+            }
+            return Ok(keys);
+        }
+    }
+}
+
+enum Page {
+    First,
+    Keys(Vec<Bytes>),
+    Last,
+}
