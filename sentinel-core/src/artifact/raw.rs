@@ -46,7 +46,8 @@
 //!
 //! In every other case the recording does not know, and a replay says so
 //! ([`NotRecorded`](crate::source::SourceError::NotRecorded)); it never takes what it does not know for absent.
-//! `System.Events` and `Timestamp.Now` are known wherever the block is: their values are columns of `blocks`.
+//! `System.Number`, `System.Events` and `Timestamp.Now` are known wherever the block is: their values are columns of
+//! `blocks`, and `state` has a row of them only where it says something else.
 //!
 //! The runtime code (`:code`) and `:heappages` are never recorded. A prefix that includes them is never complete.
 
@@ -69,6 +70,8 @@ pub(crate) use read::{read_blocks, read_runtimes};
 pub use rows::{BlockRow, BodyRow, RuntimeRow};
 pub(crate) use state::{KnownValue, StateTable};
 
+use bytes::Bytes;
+
 use crate::decode::storage_prefix;
 
 /// Whether a key holds what is never recorded: the runtime's code, or its memory pages.
@@ -83,12 +86,20 @@ pub(crate) fn covers_forbidden(prefix: &[u8]) -> bool {
 
 const FORBIDDEN: [&[u8]; 2] = [b":code", b":heappages"];
 
-/// The key of `System.Events`, whose value is the column `events`.
-pub(crate) fn events_key() -> [u8; 32] {
-    storage_prefix("System", "Events")
-}
-
-/// The key of `Timestamp.Now`, whose value is the column `timestamp_ms`.
-pub(crate) fn timestamp_key() -> [u8; 32] {
-    storage_prefix("Timestamp", "Now")
+/// The value that a block's row in `blocks` gives for a storage key: its number, events and time are values too.
+/// `None` for every other key.
+pub(crate) fn told_by_block(number: u64, body: Option<&BodyRow>, key: &[u8]) -> Option<Option<Bytes>> {
+    // The genesis is made before the block machinery runs: it has no events (the column holds an empty list in their
+    // place), and its number is no key of the state or is, as its maker likes.
+    if number > 0 && key == storage_prefix("System", "Number") {
+        return Some(Some(Bytes::copy_from_slice(&u32::try_from(number).ok()?.to_le_bytes())));
+    }
+    let body = body?;
+    if key == storage_prefix("System", "Events") {
+        Some((number > 0).then(|| body.events.clone()))
+    } else if key == storage_prefix("Timestamp", "Now") {
+        Some(body.timestamp_ms.map(|time| Bytes::copy_from_slice(&time.to_le_bytes())))
+    } else {
+        None
+    }
 }

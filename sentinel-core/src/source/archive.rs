@@ -12,8 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
 use crate::artifact::raw::{
-    BlockRow, BodyRow, Digest, KnownAnswer, KnownValue, Layout, Manifest, RecordedHeader, WINDOW_BLOCKS, Window,
-    events_key, networks, timestamp_key,
+    self, BlockRow, Digest, KnownAnswer, KnownValue, Layout, Manifest, RecordedHeader, WINDOW_BLOCKS, Window, networks,
 };
 use crate::artifact::{ArtifactError, NetworkWord};
 use crate::blocking::offload;
@@ -150,7 +149,7 @@ impl ArchiveSource {
     async fn holders_of(&self, at: &BlockRef) -> Result<Vec<Holder>, SourceError> {
         let mut holders = self.holders(at.number).await?;
         if holders.is_empty() {
-            return Err(self.absent(at.number));
+            return Err(self.absent(at.number, at.into()));
         }
         let mut matching = Vec::with_capacity(holders.len());
         for holder in holders.drain(..) {
@@ -204,8 +203,8 @@ impl ArchiveSource {
         Ok(None)
     }
 
-    fn absent(&self, number: u64) -> SourceError {
-        let block = BlockId::Number(number);
+    /// Why block `number`, asked for as `block`, is not there.
+    fn absent(&self, number: u64, block: BlockId) -> SourceError {
         if number > self.head.number {
             SourceError::UnknownBlock { block, head: Some(self.head.number) }
         } else {
@@ -228,10 +227,15 @@ impl ArchiveSource {
         Err(SourceError::Damaged { object, message: format!("the metadata {digest} is unusable: {message}") })
     }
 
-    async fn raw_block(&self, number: u64) -> Result<RawBlock, SourceError> {
-        let holders = self.holders(number).await?;
-        for holder in &holders {
+    async fn raw_block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
+        let number = self.resolve(id).await?;
+        let mut header_only = false;
+        for holder in &self.holders(number).await? {
             let row = holder.row().await?;
+            if !is(id, row.hash) {
+                continue;
+            }
+            header_only = true;
             if let Some(body) = &row.body {
                 return Ok(RawBlock {
                     header: HashedHeader { hash: row.hash, header: row.header.clone() },
@@ -242,10 +246,10 @@ impl ArchiveSource {
                 });
             }
         }
-        if holders.is_empty() && self.parent_header(number).await?.is_none() {
-            return Err(self.absent(number));
+        if header_only || self.parent_header(number).await?.is_some_and(|parent| is(id, parent.hash)) {
+            return Err(SourceError::NotRecorded { what: "more than the header".to_owned(), block: id });
         }
-        Err(SourceError::NotRecorded { what: "more than the header".to_owned(), block: BlockId::Number(number) })
+        Err(self.absent(number, id))
     }
 }
 
@@ -273,21 +277,20 @@ impl BlockSource for ArchiveSource {
 
     async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
         let number = self.resolve(id).await?;
-        let right = |hash: BlockHash| !matches!(id, BlockId::Hash(asked) if asked != hash);
         for holder in self.holders(number).await? {
             let row = holder.row().await?;
-            if right(row.hash) {
+            if is(id, row.hash) {
                 return Ok(HashedHeader { hash: row.hash, header: row.header.clone() });
             }
         }
         match self.parent_header(number).await? {
-            Some(parent) if right(parent.hash) => Ok(HashedHeader { hash: parent.hash, header: parent.header() }),
-            _ => Err(self.absent(number)),
+            Some(parent) if is(id, parent.hash) => Ok(HashedHeader { hash: parent.hash, header: parent.header() }),
+            _ => Err(self.absent(number, id)),
         }
     }
 
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
-        self.raw_block(self.resolve(id).await?).await
+        self.raw_block(id).await
     }
 
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
@@ -310,7 +313,7 @@ impl BlockSource for ArchiveSource {
                 }
             }
         }
-        if found { Err(SourceError::not_recorded("the runtime", at)) } else { Err(self.absent(at.number)) }
+        if found { Err(SourceError::not_recorded("the runtime", at)) } else { Err(self.absent(at.number, at.into())) }
     }
 
     async fn storage(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
@@ -319,7 +322,8 @@ impl BlockSource for ArchiveSource {
         'keys: for key in keys {
             for holder in &holders {
                 let body = holder.row().await?.body.as_ref();
-                match (holder.window.state().await?.value(at.number, key), told_by_block(at.number, key, body)) {
+                let told = raw::told_by_block(at.number, body, key);
+                match (holder.window.state().await?.value(at.number, key), told) {
                     (KnownValue::Exact(value), _) | (_, Some(value)) | (KnownValue::Covered(value), None) => {
                         values.push(value);
                         continue 'keys;
@@ -376,7 +380,7 @@ impl BlockSource for ArchiveSource {
         let start = (from <= self.head.number).then_some((from, None::<BlockHash>));
         let blocks = stream::try_unfold(start, move |next| async move {
             let Some((number, parent)) = next else { return Ok(None) };
-            let block = self.raw_block(number).await?;
+            let block = self.raw_block(number.into()).await?;
             if parent.is_some_and(|parent| parent != block.header.header.parent_hash) {
                 let message = format!("block {number} is not the child of the block recorded before it");
                 let object = format!("{}/raw", self.layout.network());
@@ -393,16 +397,10 @@ impl BlockSource for ArchiveSource {
     }
 }
 
-/// The value of a key that `blocks` has a column for.
-fn told_by_block(number: u64, key: &[u8], body: Option<&BodyRow>) -> Option<Option<Bytes>> {
-    let body = body?;
-    if key == events_key() {
-        // The genesis has no events; the column holds an empty list in their place.
-        Some((number > 0).then(|| body.events.clone()))
-    } else if key == timestamp_key() {
-        Some(body.timestamp_ms.map(|time| Bytes::copy_from_slice(&time.to_le_bytes())))
-    } else {
-        None
+fn is(id: BlockId, hash: BlockHash) -> bool {
+    match id {
+        BlockId::Number(_) => true,
+        BlockId::Hash(asked) => asked == hash,
     }
 }
 

@@ -10,7 +10,7 @@ use super::rows::{CallRow, PrefixRow, StateRow};
 use super::write::{self, Encoded};
 use super::{
     BlockRow, BodyRow, Digest, FORMAT, Layout, Manifest, Plan, RecordedHeader, RuntimeRow, Table, TableEntries,
-    TableEntry, Window, covers_forbidden, events_key, is_forbidden, timestamp_key,
+    TableEntry, Window, covers_forbidden, is_forbidden, told_by_block,
 };
 use crate::artifact::ArtifactError;
 use crate::chain::{BlockHash, BlockRef, Header};
@@ -122,7 +122,6 @@ impl WindowBuilder {
     pub fn push(&mut self, record: BlockRecord) -> Result<(), ArtifactError> {
         let block = record.header.number;
         self.check_place(&record).map_err(|message| ArtifactError::Contradiction { block, message })?;
-        self.push_state(&record).map_err(|message| ArtifactError::Contradiction { block, message })?;
         let runtime = record.runtime.map(|runtime| self.runtime(block, &runtime)).transpose()?;
         let body = match record.body {
             None => None,
@@ -133,6 +132,8 @@ impl WindowBuilder {
                 timestamp_ms: body.timestamp_ms,
             }),
         };
+        self.push_state(block, body.as_ref(), &record.scans, &record.values)
+            .map_err(|message| ArtifactError::Contradiction { block, message })?;
         self.blocks.push(BlockRow { hash: record.hash, header: record.header, body, runtime });
         let missing = record.missing_functions;
         let calls = record.calls.into_iter().filter(|((function, _), _)| !missing.contains(function));
@@ -170,36 +171,39 @@ impl WindowBuilder {
         }
     }
 
-    fn push_state(&mut self, record: &BlockRecord) -> Result<(), String> {
-        let block = record.header.number;
-        let mut complete = Vec::new();
-        for scan in &record.scans {
-            let is_complete = scan.complete && !covers_forbidden(&scan.prefix);
-            self.prefixes.push(PrefixRow { block, prefix: scan.prefix.clone(), complete: is_complete });
-            if is_complete {
-                self.push_scan(block, scan)?;
-                complete.push(&scan.prefix);
-            }
+    fn push_state(
+        &mut self,
+        block: u64,
+        body: Option<&BodyRow>,
+        scans: &[Scan],
+        values: &BTreeMap<Bytes, Option<Bytes>>,
+    ) -> Result<(), String> {
+        let (complete, partial): (Vec<_>, Vec<_>) =
+            scans.iter().partition(|scan| scan.complete && !covers_forbidden(&scan.prefix));
+        for scan in &complete {
+            self.prefixes.push(PrefixRow { block, prefix: scan.prefix.clone(), complete: true });
+            self.push_scan(block, scan)?;
         }
-        let partial = record.scans.iter().filter(|scan| !scan.complete || covers_forbidden(&scan.prefix));
-        let partial = partial.flat_map(|scan| scan.entries.iter().map(|(key, value)| (key, Some(value))));
-        let single = record.values.iter().map(|(key, value)| (key, value.as_ref()));
+        let row = |scan: &&Scan| PrefixRow { block, prefix: scan.prefix.clone(), complete: false };
+        self.prefixes.extend(partial.iter().map(row));
+        let partial = partial.iter().flat_map(|scan| scan.entries.iter().map(|(key, value)| (key, Some(value))));
+        let single = values.iter().map(|(key, value)| (key, value.as_ref()));
         for (key, value) in single.chain(partial) {
-            if is_forbidden(key) || record.body.as_ref().is_some_and(|body| body.tells(key, value)) {
+            let told = || told_by_block(block, body, key).is_some_and(|told| told.as_ref() == value);
+            if is_forbidden(key) || told() {
                 continue;
             }
-            let rows = self.state.entry(key.clone()).or_default();
-            let newest = rows.last();
-            let contradicts = if complete.iter().any(|prefix| key.starts_with(prefix)) {
-                newest.and_then(|(_, value)| value.as_ref()) != value
-            } else if newest.is_some_and(|(known, _)| *known == block) {
-                newest.is_some_and(|(_, known)| known.as_ref() != value)
-            } else {
-                rows.push((block, value.cloned()));
-                false
+            let newest = self.state.get(key).and_then(|rows| rows.last());
+            let is_covered = complete.iter().any(|scan| key.starts_with(&scan.prefix));
+            let known = match newest {
+                Some((known, value)) if *known == block || is_covered => Some(value.as_ref()),
+                None if is_covered => Some(None),
+                _ => None,
             };
-            if contradicts {
-                return Err(format!("two reads of the key {} differ", const_hex::encode_prefixed(key)));
+            match known {
+                None => self.state.entry(key.clone()).or_default().push((block, value.cloned())),
+                Some(known) if known == value => {}
+                Some(_) => return Err(format!("two reads of the key {} differ", const_hex::encode_prefixed(key))),
             }
         }
         Ok(())
@@ -306,19 +310,6 @@ impl WindowBuilder {
         };
         objects.push((layout.manifest(self.window)?, manifest.to_json()?));
         Ok(SealedWindow { manifest, objects })
-    }
-}
-
-impl BlockBody {
-    /// Whether the columns of `blocks` already say that `key` has this value.
-    fn tells(&self, key: &[u8], value: Option<&Bytes>) -> bool {
-        if key == events_key() {
-            value == Some(&self.events)
-        } else if key == timestamp_key() {
-            value.map(Bytes::as_ref) == self.timestamp_ms.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice)
-        } else {
-            false
-        }
     }
 }
 

@@ -25,21 +25,15 @@ pub struct RecordOptions {
 }
 
 impl Default for RecordOptions {
-    /// All of `SubtensorModule` at the first block of each window; at every block `System.Number`,
-    /// `System.LastRuntimeUpgrade`, `Balances.TotalIssuance`, `Sudo.Key`, the list of subnets, and the hyperparameters
-    /// of each subnet in every version that the runtime offers. (`System.Events` and `Timestamp.Now` come with the
-    /// block.)
+    /// All of `SubtensorModule` at the first block of each window; at every block `System.LastRuntimeUpgrade`,
+    /// `Balances.TotalIssuance`, `Sudo.Key`, the list of subnets, and the hyperparameters of each subnet in every version
+    /// that the runtime offers. (`System.Number`, `System.Events` and `Timestamp.Now` come with the block.)
     fn default() -> Self {
         let key = |pallet, item| Bytes::copy_from_slice(&storage_prefix(pallet, item));
         Self {
             scan: StateScan::FirstBlock,
             prefixes: vec![Bytes::copy_from_slice(&storage_prefix("SubtensorModule", "")[..16])],
-            keys: vec![
-                key("System", "Number"),
-                key("System", "LastRuntimeUpgrade"),
-                key("Balances", "TotalIssuance"),
-                key("Sudo", "Key"),
-            ],
+            keys: vec![key("System", "LastRuntimeUpgrade"), key("Balances", "TotalIssuance"), key("Sudo", "Key")],
             subnet_calls: ["", "_v2", "_v3"]
                 .map(|version| format!("SubnetInfoRuntimeApi_get_subnet_hyperparams{version}"))
                 .to_vec(),
