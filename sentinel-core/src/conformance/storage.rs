@@ -1,105 +1,163 @@
-//! What every store must do.
+//! What every [`Storage`] promises.
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 
+use super::{NotConforming, Report};
 use crate::storage::{Key, PutMode, Storage, StorageError, StorageExt};
 
 /// Checks a store against the promises of [`Storage`], inside its folder `conformance`, which it leaves empty.
 ///
-/// # Panics
-/// At the first promise that is broken.
-pub async fn storage(storage: &dyn Storage) {
-    clean(storage).await;
-    objects_come_back(storage).await;
-    missing_objects_are_named(storage).await;
-    create_never_replaces(storage).await;
-    lists_are_ascending_and_bounded(storage).await;
-    racing_creates_have_one_winner(storage).await;
-    clean(storage).await;
-    assert!(list(storage, "conformance").await.is_empty(), "deleted objects are still listed");
-}
-
-fn key(text: &str) -> Key {
-    Key::new(text).expect("the suite's keys are valid")
-}
-
-async fn list(storage: &dyn Storage, folder: &str) -> Vec<(String, u64)> {
-    let listing: Vec<_> = storage.list(Some(&key(folder))).try_collect().await.expect("a folder can be listed");
-    listing.into_iter().map(|object| (object.key.to_string(), object.size)).collect()
-}
-
-async fn clean(storage: &dyn Storage) {
-    for (name, _) in list(storage, "conformance").await {
-        storage.delete(&key(&name)).await.expect("an object can be deleted");
+/// # Errors
+/// Lists every promise that was not kept, with what was seen.
+///
+/// ```
+/// # #[cfg(feature = "storage")]
+/// # async fn check() -> Result<(), sentinel_core::conformance::NotConforming> {
+/// use sentinel_core::{conformance, storage::ObjectStorage};
+///
+/// conformance::storage(&ObjectStorage::memory()).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub async fn storage(storage: &dyn Storage) -> Result<(), NotConforming> {
+    let mut suite = Suite { storage, report: Report::default() };
+    // A suite without its keys is a mistake of the suite, and says so.
+    if let Err(error) = suite.run().await {
+        suite.report.check(false, "the store takes every valid key", || error.to_string());
     }
+    suite.report.finish()
 }
 
-async fn objects_come_back(storage: &dyn Storage) {
-    let place = key("conformance/objects/A-z_0.9.bin");
-    let large = Bytes::from((0..3_000_000_u32).map(|n| (n % 251) as u8).collect::<Vec<_>>());
-    for content in [Bytes::from_static(b"first"), Bytes::new(), large, Bytes::from_static(&[0, 255])] {
-        storage.put(&place, content.clone(), PutMode::Overwrite).await.expect("an object can be written");
-        assert!(storage.get(&place).await.expect("what was written can be read") == content, "the content changed");
-        let head = storage.head(&place).await.expect("what was written has a head");
-        assert_eq!((head.key, head.size), (place.clone(), content.len() as u64), "the head tells key and size");
+struct Suite<'a> {
+    storage: &'a dyn Storage,
+    report: Report,
+}
+
+impl Suite<'_> {
+    async fn run(&mut self) -> Result<(), StorageError> {
+        self.clean().await?;
+        self.objects().await?;
+        self.missing().await?;
+        self.create().await?;
+        self.lists().await?;
+        self.race().await?;
+        self.clean().await?;
+        let left = self.list("conformance").await?;
+        self.report.check(left.is_empty(), "deleted objects are not listed", || format!("{left:?}"));
+        Ok(())
     }
-    assert!(storage.exists(&place).await.expect("existence can be asked"));
-    storage.delete(&place).await.expect("an object can be deleted");
-    assert!(!storage.exists(&place).await.expect("existence can be asked"), "a deleted object is gone");
-}
 
-async fn missing_objects_are_named(storage: &dyn Storage) {
-    let place = key("conformance/missing/object");
-    for error in [storage.get(&place).await.map(drop), storage.head(&place).await.map(drop)] {
-        match error {
-            Err(StorageError::NotFound { key }) => assert_eq!(key, place, "the error names the key"),
-            other => panic!("a missing object must be NotFound, not {other:?}"),
+    async fn put(&mut self, key: &Key, content: impl Into<Bytes>, mode: PutMode) {
+        let put = self.storage.put(key, content.into(), mode).await;
+        self.report.ok(put, "an object can be written");
+    }
+
+    async fn list(&mut self, folder: &str) -> Result<Vec<(String, u64)>, StorageError> {
+        let listing: Result<Vec<_>, _> = self.storage.list(Some(&Key::new(folder)?)).try_collect().await;
+        let listing = self.report.ok(listing, "a folder can be listed").unwrap_or_default();
+        Ok(listing.into_iter().map(|object| (object.key.to_string(), object.size)).collect())
+    }
+
+    async fn clean(&mut self) -> Result<(), StorageError> {
+        for (name, _) in self.list("conformance").await? {
+            let deleted = self.storage.delete(&Key::new(name)?).await;
+            self.report.ok(deleted, "an object can be deleted");
         }
+        Ok(())
     }
-    storage.delete(&place).await.expect("deleting what is not there is no error");
-    assert!(list(storage, "conformance/missing").await.is_empty(), "a missing folder is empty");
-}
 
-async fn create_never_replaces(storage: &dyn Storage) {
-    let place = key("conformance/create/object");
-    storage.put(&place, Bytes::from_static(b"old"), PutMode::Create).await.expect("a free key can be created");
-    match storage.put(&place, Bytes::from_static(b"new"), PutMode::Create).await {
-        Err(StorageError::AlreadyExists { key }) => assert_eq!(key, place, "the error names the key"),
-        other => panic!("a taken key must be AlreadyExists, not {other:?}"),
+    async fn objects(&mut self) -> Result<(), StorageError> {
+        let key = Key::new("conformance/objects/A-z_0.9.bin")?;
+        let large: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        for content in [b"first".to_vec(), Vec::new(), large, vec![0, 255]] {
+            self.put(&key, content.clone(), PutMode::Overwrite).await;
+            let read = self.report.ok(self.storage.get(&key).await, "an object can be read");
+            self.report.check(read.is_none_or(|read| read == content), "an object is read as it was written", || {
+                format!("{} bytes were written", content.len())
+            });
+            let head = self.report.ok(self.storage.head(&key).await, "an object has a head");
+            self.report.check(
+                head.as_ref().is_none_or(|head| head.key == key && head.size == content.len() as u64),
+                "a head tells key and size",
+                || format!("{head:?} of {} bytes", content.len()),
+            );
+        }
+        let before = self.report.ok(self.storage.exists(&key).await, "existence can be asked");
+        self.report.ok(self.storage.delete(&key).await, "an object can be deleted");
+        let after = self.report.ok(self.storage.exists(&key).await, "existence can be asked");
+        self.report.check((before, after) == (Some(true), Some(false)), "an object exists until it is deleted", || {
+            format!("{before:?}, then {after:?}")
+        });
+        Ok(())
     }
-    assert_eq!(storage.get(&place).await.expect("the first object stays"), "old");
-    storage.put(&place, Bytes::from_static(b"new"), PutMode::Overwrite).await.expect("overwrite replaces");
-    assert_eq!(storage.get(&place).await.expect("the new object is there"), "new");
-}
 
-async fn lists_are_ascending_and_bounded(storage: &dyn Storage) {
-    // `-` and `.` sort before `/`, so the order of keys is not the order of folders.
-    let names = ["list/a", "list/a-b/x", "list/a.b", "list/b/1", "list/b/2", "list/b/c/3", "listing/x"];
-    for name in names.iter().rev() {
-        let place = key(&format!("conformance/{name}"));
-        storage.put(&place, Bytes::from(name.as_bytes()), PutMode::Overwrite).await.expect("an object can be written");
+    async fn missing(&mut self) -> Result<(), StorageError> {
+        let place = Key::new("conformance/missing/object")?;
+        for answer in [self.storage.get(&place).await.map(drop), self.storage.head(&place).await.map(drop)] {
+            let named = matches!(&answer, Err(StorageError::NotFound { key }) if *key == place);
+            self.report.check(named, "a missing object is NotFound, with its key", || format!("{answer:?}"));
+        }
+        self.report.ok(self.storage.delete(&place).await, "deleting what is not there is no error");
+        let listing = self.list("conformance/missing").await?;
+        self.report.check(listing.is_empty(), "a missing folder is empty", || format!("{listing:?}"));
+        Ok(())
     }
-    let expected = |names: &[&str]| -> Vec<(String, u64)> {
-        names.iter().map(|name| (format!("conformance/{name}"), name.len() as u64)).collect()
-    };
-    assert_eq!(list(storage, "conformance/list").await, expected(&names[..6]), "a folder, ascending by key");
-    assert_eq!(list(storage, "conformance/list/b").await, expected(&names[3..6]), "a folder within");
-    assert_eq!(list(storage, "conformance/list/a").await, [], "an object is not below itself");
-    let all: Vec<_> = storage.list(None).try_collect().await.expect("the whole store can be listed");
-    assert!(all.is_sorted_by(|a, b| a.key < b.key), "the whole store, ascending by key");
-    assert!(names.iter().all(|name| all.iter().any(|object| object.key.as_str().ends_with(name))));
-}
 
-async fn racing_creates_have_one_winner(storage: &dyn Storage) {
-    let place = key("conformance/race/object");
-    let writers = (0..16_u8).map(|writer| {
-        let place = &place;
-        async move { (writer, storage.put(place, Bytes::from(vec![writer; 1000]), PutMode::Create).await) }
-    });
-    let results = futures::future::join_all(writers).await;
-    let winners: Vec<u8> = results.iter().filter(|(_, result)| result.is_ok()).map(|(writer, _)| *writer).collect();
-    assert_eq!(winners.len(), 1, "one of several creators wins");
-    let content = storage.get(&place).await.expect("the winner's object is there");
-    assert_eq!(content, vec![winners[0]; 1000], "the object is the winner's");
+    async fn create(&mut self) -> Result<(), StorageError> {
+        let place = Key::new("conformance/create/object")?;
+        self.put(&place, "old", PutMode::Create).await;
+        let again = self.storage.put(&place, Bytes::from_static(b"new"), PutMode::Create).await;
+        let named = matches!(&again, Err(StorageError::AlreadyExists { key }) if *key == place);
+        self.report.check(named, "creating what exists is AlreadyExists, with its key", || format!("{again:?}"));
+        let kept = self.report.ok(self.storage.get(&place).await, "an object can be read");
+        self.report.check(kept.is_none_or(|kept| kept == "old"), "creating never replaces", || "it did".to_owned());
+        self.put(&place, "new", PutMode::Overwrite).await;
+        let new = self.report.ok(self.storage.get(&place).await, "an object can be read");
+        self.report.check(new.is_none_or(|new| new == "new"), "overwriting replaces", || "it did not".to_owned());
+        Ok(())
+    }
+
+    async fn lists(&mut self) -> Result<(), StorageError> {
+        // `-` and `.` sort before `/`, so the order of keys is not the order of folders.
+        let names = ["list/a", "list/a-b/x", "list/a.b", "list/b/1", "list/b/2", "list/b/c/3", "listing/x"];
+        for name in names.iter().rev() {
+            self.put(&Key::new(format!("conformance/{name}"))?, *name, PutMode::Overwrite).await;
+        }
+        for (folder, within) in [("list", &names[..6]), ("list/b", &names[3..6]), ("list/a", &[])] {
+            let listing = self.list(&format!("conformance/{folder}")).await?;
+            let expected: Vec<_> =
+                within.iter().map(|name| (format!("conformance/{name}"), name.len() as u64)).collect();
+            self.report.check(listing == expected, "a folder lists what is below it, ascending by key", || {
+                format!("{folder}: {listing:?}")
+            });
+        }
+        let all: Result<Vec<_>, _> = self.storage.list(None).try_collect().await;
+        let all = self.report.ok(all, "the whole store can be listed").unwrap_or_default();
+        let complete = names.iter().all(|name| all.iter().any(|object| object.key.as_str().ends_with(name)));
+        self.report.check(
+            complete && all.is_sorted_by(|a, b| a.key < b.key),
+            "the store lists everything, ascending by key",
+            || format!("{all:?}"),
+        );
+        Ok(())
+    }
+
+    async fn race(&mut self) -> Result<(), StorageError> {
+        let place = Key::new("conformance/race/object")?;
+        let storage = self.storage;
+        let writers = (0..16_u8).map(|writer| {
+            let place = &place;
+            async move { storage.put(place, Bytes::from(vec![writer; 1000]), PutMode::Create).await }
+        });
+        let results = futures::future::join_all(writers).await;
+        let winners: Vec<_> = (0..16_u8).zip(&results).filter(|(_, result)| result.is_ok()).collect();
+        let content = self.report.ok(self.storage.get(&place).await, "an object can be read");
+        let won = match (&winners[..], content) {
+            ([(winner, _)], Some(content)) => content == vec![*winner; 1000],
+            _ => false,
+        };
+        self.report.check(won, "of several creators one wins", || format!("{results:?}"));
+        Ok(())
+    }
 }

@@ -1,0 +1,232 @@
+//! Reading a chain over JSON-RPC: runtimes, state, and how few questions that takes.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, future};
+use sentinel_core::chain::Finality;
+use sentinel_core::source::{BlockSource, MemoryBlock, MemorySource};
+use sentinel_support::node::{Answer, Node, NodeOptions};
+use sentinel_support::rpc::{BOTH, connect, connect_by};
+use sentinel_support::{chains, runtimes};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+async fn upgrading() -> Result<(MemorySource, Node), Box<dyn Error>> {
+    let (chain, _) = chains::upgrading(8);
+    let node = Node::serve(Arc::new(chain.clone())).await?;
+    Ok((chain, node))
+}
+
+fn downloads(node: &Node) -> usize {
+    node.count("state_getMetadata") + node.count_calls_of("Metadata_metadata_at_version")
+}
+
+#[tokio::test]
+async fn the_second_block_of_a_runtime_downloads_no_metadata() -> Outcome {
+    for transport in BOTH {
+        let (_, node) = upgrading().await?;
+        let source = connect_by(&node, transport).await?;
+        source.block(3.into()).await?;
+        assert_eq!(node.count("state_getMetadata"), 1);
+        node.forget_calls();
+        source.block(4.into()).await?;
+        source.block(5.into()).await?;
+        assert_eq!(downloads(&node), 0, "{:?}", node.counts());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn readers_at_once_share_one_download() -> Outcome {
+    let (_, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    future::try_join_all((1..=7).map(|number| source.block(number.into()))).await?;
+    assert_eq!(node.count("state_getMetadata"), 1);
+    assert_eq!(node.count_calls_of("Metadata_metadata_at_version"), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_whole_chain_downloads_each_runtime_once() -> Outcome {
+    let (chain, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    for number in (0..=20).rev() {
+        let block = source.block(number.into()).await?;
+        assert_eq!(block.runtime.digest(), chain.block(number.into()).await?.runtime.digest(), "block {number}");
+    }
+    // 218 has V14 only (asked for V15 in vain), 461 gives V15 at once, 393 has V16 but no V15.
+    assert_eq!(node.count("state_getMetadata"), 1);
+    assert_eq!(node.count_calls_of("Metadata_metadata_at_version"), 1 + 1 + 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_block_that_upgrades_is_written_by_the_old_runtime() -> Outcome {
+    let (_, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    let spec = |runtime: &sentinel_core::decode::Runtime| runtime.version().spec_version;
+    let (before, upgrade, after) =
+        future::try_join3(source.block(6.into()), source.block(7.into()), source.block(8.into())).await?;
+    assert_eq!([&before, &upgrade, &after].map(|block| spec(&block.runtime)), [218, 218, 461]);
+    assert_eq!(spec(&*source.runtime(&before.reference()).await?), 218);
+    assert_eq!(spec(&*source.runtime(&upgrade.reference()).await?), 461);
+    Ok(())
+}
+
+#[tokio::test]
+async fn metadata_comes_in_the_richest_version_offered() -> Outcome {
+    let (chain, _) = chains::upgrading(8);
+    let more_metadata = vec![runtimes::SUBTENSOR_461_V14.to_vec()];
+    let options = NodeOptions { more_metadata, ..NodeOptions::default() };
+    let node = Node::serve_with(Arc::new(chain), options).await?;
+    let version = |metadata: &[u8]| metadata[4];
+
+    let source = connect(&node).await?;
+    assert_eq!(version(source.block(3.into()).await?.runtime.metadata()), 14);
+    assert_eq!(version(source.block(9.into()).await?.runtime.metadata()), 15);
+    assert_eq!(version(source.block(15.into()).await?.runtime.metadata()), 16);
+
+    // What refuses or garbles the newer way still serves the oldest.
+    for answer in [
+        Answer::no_method(),
+        Answer::error(-32000, "state_call is disabled"),
+        Answer::Value("0x00".into()),
+        Answer::Value("0x0110deadbeef".into()),
+    ] {
+        node.script("state_call", answer.clone());
+        let source = connect(&node).await?;
+        assert_eq!(version(source.block(9.into()).await?.runtime.metadata()), 14, "{answer:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forgotten_runtime_is_downloaded_once_more() -> Outcome {
+    let (_, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    let block = source.block(3.into()).await?;
+    source.forget_runtime(&source.header(2.into()).await?.reference());
+    node.forget_calls();
+    assert_eq!(source.block(3.into()).await?.runtime.digest(), block.runtime.digest());
+    source.block(4.into()).await?;
+    assert_eq!(node.count("state_getMetadata"), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_block_takes_few_requests() -> Outcome {
+    let (_, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    source.block(2.into()).await?;
+    node.forget_calls();
+    source.block(3.into()).await?;
+    assert_eq!(node.calls().len(), 4, "{:?}", node.counts());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_genesis_can_be_read() -> Outcome {
+    let (chain, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    let genesis = source.block(0.into()).await?;
+    assert_eq!(genesis.reference(), chain.block(0.into()).await?.reference());
+    assert_eq!((genesis.timestamp_ms, &genesis.events[..]), (None, &[0][..]));
+    assert_eq!(source.identity().await?, chain.identity().await?);
+    assert_eq!(source.head(Finality::Best).await?.number, 20);
+    Ok(())
+}
+
+/// A map with `entries` values of `size` bytes under the prefix `map`.
+fn with_map(entries: u32, size: usize) -> MemorySource {
+    let value = Bytes::from(vec![7; size]);
+    let changes =
+        (0..entries).map(|index| ([b"map", &index.to_be_bytes()[..]].concat().into(), Some(value.clone()))).collect();
+    let genesis = MemoryBlock { changes, ..MemoryBlock::default() };
+    let chain = MemorySource::with_genesis("large", runtimes::raonet_218(), genesis);
+    chain.push(chains::block(1));
+    chain
+}
+
+#[tokio::test]
+async fn a_large_map_is_read_page_by_page() -> Outcome {
+    for transport in BOTH {
+        let chain = with_map(2_500, 10);
+        let at = chain.head(Finality::Finalized).await?;
+        let node = Node::serve(Arc::new(chain)).await?;
+        let source = connect_by(&node, transport).await?;
+        let pairs: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"map")).try_collect().await?;
+        assert_eq!(pairs.len(), 2_500);
+        assert_eq!(node.count("state_getKeysPaged"), 4, "three pages, and an empty one as the end");
+        assert!(node.count("state_queryStorageAt") <= 4, "{:?}", node.counts());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_too_large_for_the_node_are_asked_for_in_halves() -> Outcome {
+    for transport in BOTH {
+        // 12 MiB through a node that sends at most 1 MiB at once.
+        let chain = with_map(1_500, 8 * 1024);
+        let at = chain.head(Finality::Finalized).await?;
+        let options = NodeOptions { max_response: 1024 * 1024, ..NodeOptions::default() };
+        let node = Node::serve_with(Arc::new(chain), options).await?;
+        let source = connect_by(&node, transport).await?;
+        let pairs: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"map")).try_collect().await?;
+        assert_eq!(pairs.len(), 1_500);
+        assert!(pairs.iter().all(|(_, value)| value.len() == 8 * 1024));
+        assert!(node.calls().len() <= 80, "{:?}", node.counts());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_shrink_to_what_the_node_can_send() -> Outcome {
+    let chain = with_map(1_000, 1);
+    let at = chain.head(Finality::Finalized).await?;
+    let node = Node::serve(Arc::new(chain)).await?;
+    let source = connect(&node).await?;
+    for _ in 0..3 {
+        node.script_once("state_getKeysPaged", Answer::error(-32008, "Response is too big"));
+    }
+    let pairs: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"map")).try_collect().await?;
+    assert_eq!(pairs.len(), 1_000);
+    let sizes: Vec<_> = node.calls().into_iter().filter(|call| call.method == "state_getKeysPaged").collect();
+    assert_eq!(sizes[3].params[1], 125);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_without_batch_reads_is_asked_for_a_batch_once() -> Outcome {
+    let (_, node) = upgrading().await?;
+    node.script("state_queryStorageAt", Answer::no_method());
+    let source = connect(&node).await?;
+    for number in 1..=5 {
+        source.block(number.into()).await?;
+    }
+    assert_eq!(node.count("state_queryStorageAt"), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_prefix_is_empty_only_where_the_state_is_there() -> Outcome {
+    let (chain, node) = upgrading().await?;
+    let source = connect(&node).await?;
+    let at = chain.head(Finality::Finalized).await?;
+    let none: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"nothing")).collect().await;
+    assert!(none.is_empty());
+    // A backend that does not have the state and says "nothing there" instead of so.
+    node.script("state_getKeysPaged", Answer::Value(serde_json::json!([])));
+    node.script("state_queryStorageAt", Answer::edited(without_values));
+    let lie: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"nothing")).collect().await;
+    assert!(matches!(&lie[..], [Err(error)] if error.to_string().contains("System.Number")), "{lie:?}");
+    Ok(())
+}
+
+fn without_values(mut answer: serde_json::Value) -> serde_json::Value {
+    for change in answer[0]["changes"].as_array_mut().into_iter().flatten() {
+        change[1] = serde_json::Value::Null;
+    }
+    answer
+}
