@@ -72,6 +72,10 @@ impl<'b> Cursor<'b> {
         Ok(self.array::<1>()?[0])
     }
 
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.data.get(self.pos).copied()
+    }
+
     /// A compact integer of a type with this many bits, in its shortest form.
     #[inline]
     pub(crate) fn compact(&mut self, bits: u8) -> Result<u128, DecodeError> {

@@ -8,7 +8,7 @@ use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use super::cursor::Cursor;
 use super::error::DecodeError;
 use super::json::{JsonOptions, JsonWriter};
-use super::plan::{Layout, PlanId, Plans};
+use super::plan::{Layout, Op, PlanId, Plans};
 use super::value::{Build, Value};
 use super::value::{serialize_bits, serialize_bytes, serialize_era, serialize_u256, serialize_unsigned};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
@@ -48,11 +48,21 @@ impl<'r, 'b> Decoded<'r, 'b> {
 
     /// The value as an owned tree.
     pub fn to_value(&self) -> Result<Value, DecodeError> {
-        self.visit(Build)
+        self.unit().unwrap_or_else(|| self.visit(Build))
+    }
+
+    /// A type without any fields: an empty list by itself, though an empty object inside others. SDK users know both.
+    fn unit(&self) -> Option<Result<Value, DecodeError>> {
+        let Op::Struct(fields) = self.plans.get(self.plan).op else { return None };
+        let empty = self.plans.fields(fields).is_empty();
+        empty.then(|| self.visit(Build).map(|_| Value::List(Vec::new())))
     }
 
     /// Appends the value as JSON. On an error, `out` is left as it was.
     pub fn write_json(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
+        if let Some(unit) = self.unit() {
+            return unit.map(|_| out.extend_from_slice(b"[]"));
+        }
         let before = out.len();
         self.visit(&mut JsonWriter::new(out, options)).inspect_err(|_| out.truncate(before))
     }
@@ -69,7 +79,10 @@ impl fmt::Debug for Decoded<'_, '_> {
 
 impl Serialize for Decoded<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.visit(Output(serializer)).map_err(Failure::into_error)
+        match self.unit() {
+            Some(unit) => unit.map_err(S::Error::custom)?.serialize(serializer),
+            None => self.visit(Output(serializer)).map_err(Failure::into_error),
+        }
     }
 }
 
@@ -265,6 +278,10 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
     fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
         let layout = if fields.is_named() { Layout::Struct } else { Layout::Tuple };
         Fields(layout, RefCell::new(fields)).serialize(self.0).map_err(Failure::Serializer)
+    }
+
+    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+        Build.event_record(fields)?.serialize(self.0).map_err(Failure::Serializer)
     }
 
     fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::error::DecodeError;
 use super::plan::Layout;
+use super::value::{Build, Value};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess, Visitor};
 use crate::chain::{AccountId, blake2_256};
 
@@ -16,6 +17,17 @@ pub struct JsonOptions {
     pub safe_integers: bool,
     /// Calls carry their hash; it costs one blake2b each.
     pub call_hashes: bool,
+}
+
+/// Length of `{"event_index":"0502",`.
+const EVENT_INDEX_LEN: usize = 22;
+
+/// Name of a phase, and the extrinsic it belongs to.
+pub(crate) fn phase_of(phase: Option<&Value>) -> (&str, Option<u64>) {
+    match phase {
+        Some(Value::Variant { name, fields }) => (name, fields.as_deref().and_then(Value::as_u64)),
+        _ => ("", None),
+    }
 }
 
 /// Integers up to here survive a reader whose numbers are doubles.
@@ -268,6 +280,33 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
 
     fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<(), DecodeError> {
         if fields.is_named() { self.object(fields) } else { self.array(fields) }
+    }
+
+    /// The event's entries stand beside the event itself, and its index there is that of its pallet: so SDK users know
+    /// them.
+    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<(), DecodeError> {
+        let phase = fields.next(Build).transpose()?;
+        let (phase, extrinsic) = phase_of(phase.as_ref());
+        self.out.extend_from_slice(b"{\"phase\":");
+        write_text(self.out, phase);
+        self.out.extend_from_slice(b",\"extrinsic_idx\":");
+        match extrinsic {
+            Some(at) => self.out.extend_from_slice(itoa::Buffer::new().format(at).as_bytes()),
+            None => self.out.extend_from_slice(b"null"),
+        }
+        self.out.extend_from_slice(b",\"event\":");
+        let pallet = fields.peek().unwrap_or_default();
+        let start = self.out.len();
+        next_field(fields, self)?;
+        // `{"event_index":"0502",` is the same length for every event.
+        let entries = self.out[start..].get(EVENT_INDEX_LEN..).map(<[u8]>::to_vec).unwrap_or_default();
+        // Writing to a vector cannot fail.
+        let _ = write!(self.out, ",\"event_index\":{pallet},");
+        self.out.extend_from_slice(entries.strip_suffix(b"}").unwrap_or_default());
+        self.out.extend_from_slice(b",\"topics\":");
+        next_field(fields, self)?;
+        self.out.push(b'}');
+        Ok(())
     }
 
     fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<(), DecodeError> {

@@ -41,8 +41,10 @@ pub(crate) enum Op {
     Array(PlanId, u32),
     /// Positional fields.
     Tuple(Fields),
-    /// Named fields.
+    /// Named fields, or none at all.
     Struct(Fields),
+    /// A record of `System.Events`: phase, event, topics.
+    EventRecord(Fields),
     Option(PlanId),
     /// Index into [`Plans::maps`].
     Map(u32),

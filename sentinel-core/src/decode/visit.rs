@@ -74,6 +74,10 @@ pub trait Visitor<'b>: Sized {
     fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
     /// A struct or tuple.
     fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// A record of `System.Events`: phase, event and topics, in this order.
+    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error> {
+        self.record(fields)
+    }
     /// A map.
     fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
     /// A value of an enum.
@@ -206,6 +210,11 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         let at = self.next;
         self.next += 1;
         Some(walk(self.plans, field.plan, self.cursor, visitor).map_err(|error| error.inside(self.step(at))))
+    }
+
+    /// The byte that comes next.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.cursor.peek()
     }
 
     /// Passes over the next field without visiting it.

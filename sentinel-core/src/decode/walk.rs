@@ -78,13 +78,16 @@ pub(crate) fn walk<'b, V: Visitor<'b>>(
             list(plans, item, len, cursor, visitor)
         }
         Op::Array(item, len) => list(plans, item, len, cursor, visitor),
-        Op::Tuple(fields) | Op::Struct(fields) => {
+        Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
             cursor.enter()?;
             let fields = plans.fields(fields);
             cursor.spend(fields.len() as u32)?;
-            let named = matches!(plan.op, Op::Struct(_));
+            let named = !matches!(plan.op, Op::Tuple(_));
             let mut record = Record { plans, cursor: &mut *cursor, fields, named, next: 0 };
-            let out = visitor.record(&mut record)?;
+            let out = match plan.op {
+                Op::EventRecord(_) => visitor.event_record(&mut record)?,
+                _ => visitor.record(&mut record)?,
+            };
             record.skip_rest()?;
             cursor.leave();
             Ok(out)
@@ -213,11 +216,11 @@ pub(crate) fn skip(plans: &Plans, id: PlanId, cursor: &mut Cursor<'_>) -> Result
             }
             cursor.leave();
         }
-        Op::Tuple(fields) | Op::Struct(fields) => {
+        Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
             cursor.enter()?;
             let fields = plans.fields(fields);
             cursor.spend(fields.len() as u32)?;
-            let named = matches!(plan.op, Op::Struct(_));
+            let named = !matches!(plan.op, Op::Tuple(_));
             Record { plans, cursor: &mut *cursor, fields, named, next: 0 }.skip_rest()?;
             cursor.leave();
         }

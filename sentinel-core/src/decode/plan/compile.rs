@@ -86,6 +86,10 @@ impl<'t> Compiler<'t> {
                 self.maps.push((self.reference(key.0)?, self.reference(value.0)?));
                 Op::Map(self.maps.len() as u32 - 1)
             }
+            Some(Special::EventRecord) => match self.plain(ty, false)? {
+                Op::Struct(fields) => Op::EventRecord(fields),
+                op => op,
+            },
             Some(Special::MultiAddress) => self.plain(ty, true)?,
             None => self.plain(ty, false)?,
         })
@@ -112,7 +116,7 @@ impl<'t> Compiler<'t> {
                 let fields = self.fields(fields_of(&composite.fields))?;
                 match layout(&composite.fields) {
                     Layout::Newtype => Op::Alias(self.fields[fields.start as usize].plan),
-                    Layout::Struct => Op::Struct(fields),
+                    Layout::Struct | Layout::Unit => Op::Struct(fields),
                     _ => Op::Tuple(fields),
                 }
             }
@@ -251,7 +255,9 @@ impl<'t> Compiler<'t> {
                 let fixed = if fixed == VARIABLE { VARIABLE } else { fixed.checked_mul(len).unwrap_or(VARIABLE) };
                 (fixed, min.saturating_mul(len))
             }
-            Op::Tuple(fields) | Op::Struct(fields) => self.measure_fields(fields, sizes, depth)?,
+            Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
+                self.measure_fields(fields, sizes, depth)?
+            }
             Op::Enum(table) | Op::Call(table) | Op::Event(table) => {
                 let mut enum_fixed = None;
                 let mut enum_min = u32::MAX;

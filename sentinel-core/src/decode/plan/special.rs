@@ -16,6 +16,8 @@ pub(super) enum Special {
         key: PlanId,
         value: PlanId,
     },
+    /// A record of `System.Events`.
+    EventRecord,
     /// An address: its account and index variants stand for themselves.
     MultiAddress,
 }
@@ -43,6 +45,9 @@ pub(super) fn special(types: &PortableRegistry, ty: &Type<PortableForm>) -> Opti
                 [key, value] => Some(Special::Map { key: PlanId(key.id), value: PlanId(value.id) }),
                 _ => None,
             }
+        }
+        (["frame_system", "EventRecord"], TypeDef::Composite(record)) if record.fields.len() == 3 => {
+            Some(Special::EventRecord)
         }
         ([.., "MultiAddress"], TypeDef::Variant(_)) => Some(Special::MultiAddress),
         _ => None,

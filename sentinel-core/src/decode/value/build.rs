@@ -3,6 +3,7 @@
 use super::{Argument, Call, Event, Value};
 use crate::chain::AccountId;
 use crate::decode::error::DecodeError;
+use crate::decode::json::phase_of;
 use crate::decode::plan::Layout;
 use crate::decode::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess, Visitor};
 
@@ -97,6 +98,23 @@ impl<'b> Visitor<'b> for Build {
                 None => return Ok(Value::Record(record)),
             }
         }
+    }
+
+    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Value, DecodeError> {
+        let phase = fields.next(Build).transpose()?;
+        let (name, extrinsic) = phase_of(phase.as_ref());
+        let (name, extrinsic) = (name.to_owned(), extrinsic.map_or(Value::Null, |at| Value::Unsigned(u128::from(at))));
+        let event = fields.next(Build).transpose()?.unwrap_or(Value::Null);
+        let topics = fields.next(Build).transpose()?.unwrap_or(Value::Null);
+        let mut record = vec![("phase", Value::Text(name)), ("extrinsic_idx", extrinsic), ("event", event.clone())];
+        if let Value::Event(event) = event {
+            record.push(("event_index", Value::Unsigned(u128::from(event.index[0]))));
+            record.push(("module_id", Value::Text(event.pallet)));
+            record.push(("event_id", Value::Text(event.name)));
+            record.push(("attributes", event.fields));
+        }
+        record.push(("topics", topics));
+        Ok(Value::Record(record.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
     }
 
     fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<Value, DecodeError> {
