@@ -21,8 +21,9 @@ pub(crate) struct Cli {
 /// Flags that every command takes, before or after its name.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Network to read: finney, test, local, archive, sample (built in, no node needed), or a ws://, wss://, http:// or
-    /// https:// URL. Given several times, the next one is tried when one cannot be reached.
+    /// Network to read: finney, test, local, archive, sample (built in, no node needed), a ws://, wss://, http:// or
+    /// https:// URL, or file://DIR for a recording. Given several times, the next one is tried when one cannot be
+    /// reached.
     #[arg(
         short,
         long = "network",
@@ -170,6 +171,9 @@ pub(crate) struct Record {
     /// Which state to record besides what the blocks themselves need.
     #[arg(long, value_enum, default_value = "first")]
     pub(crate) state: StateScan,
+    /// The word for the network in the names of the files, instead of the network's own or one made of its genesis hash.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) name: Option<String>,
     /// Keep the documentation texts of the metadata.
     #[arg(long)]
     pub(crate) docs: bool,

@@ -2,6 +2,7 @@
 
 mod block;
 mod decode;
+mod record;
 mod runtime;
 
 use std::future::Future;
@@ -19,7 +20,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Block(command) => with_runtime(block::run(common, command, out)),
         Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
         Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
-        Command::Record(_) => Err(CliError::Usage("no".into())),
+        Command::Record(args) => with_runtime(record::run(common, args, out)),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);
             Ok(Exit::Done)

@@ -4,9 +4,12 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
+use sentinel_core::artifact::ArtifactError;
 use sentinel_core::chain::{NetworkError, ParseBlockIdError};
 use sentinel_core::decode::{DecodeError, MetadataError};
+use sentinel_core::engine::RecordError;
 use sentinel_core::source::SourceError;
+use sentinel_core::storage::StorageError;
 use sentinel_core::subnet::SubnetError;
 use sentinel_core::text::terminal_safe;
 
@@ -51,6 +54,12 @@ pub(crate) enum CliError {
     Metadata { file: String, source: MetadataError },
     #[error("block {block} cannot be decoded")]
     Decode { block: u64, source: DecodeError },
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
     #[error("{what}")]
     File { what: String, source: io::Error },
     #[error("cannot write the output")]
@@ -66,7 +75,8 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Network(_) | Self::Block(_) => Exit::Usage,
             Self::Source(SourceError::StatePruned { .. })
-            | Self::Subnet(SubnetError::Source(SourceError::StatePruned { .. })) => Exit::StatePruned,
+            | Self::Subnet(SubnetError::Source(SourceError::StatePruned { .. }))
+            | Self::Record(RecordError::Source { source: SourceError::StatePruned { .. }, .. }) => Exit::StatePruned,
             _ => Exit::Failed,
         }
     }

@@ -5,6 +5,7 @@ mod commands;
 mod connect;
 mod exit;
 mod output;
+mod sample;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -19,7 +19,9 @@ impl NetworkWord {
             Network::Test => Self("test".into()),
             Network::Local => Self("local".into()),
             Network::Sample => Self("sample".into()),
-            Network::Url(_) => Self(format!("chain-{}", const_hex::encode(&genesis.0[..8])).into()),
+            Network::Url(_) | Network::Recording(_) => {
+                Self(format!("chain-{}", const_hex::encode(&genesis.0[..8])).into())
+            }
         }
     }
 

@@ -39,7 +39,15 @@ pub async fn read(
         Some(netuid) => return Err(SubnetError::NoSuchSubnet { netuid, block: at.number, existing }),
     };
     let writer = source.writer(at).await?;
-    let mut subnets = from_storage(source, at, &writer, &wanted).await?;
+    // A recording may hold the answers of the runtime and not the storage behind them.
+    let (mut subnets, missing) = match from_storage(source, at, &writer, &wanted).await {
+        Ok(subnets) => (subnets, None),
+        Err(SubnetError::Source(error @ SourceError::NotRecorded { .. })) => {
+            let empty = |netuid: &NetUid| SubnetHyperparameters { netuid: *netuid, hyperparameters: Vec::new() };
+            (wanted.iter().map(empty).collect(), Some(error))
+        }
+        Err(error) => return Err(error),
+    };
     let installed = source.runtime(at).await?;
     // In the block of an upgrade the new code would run over state that is not yet migrated.
     if installed.digest() == writer.digest() {
@@ -50,7 +58,10 @@ pub async fn read(
             }
         }
     }
-    Ok(subnets)
+    match missing {
+        Some(error) if subnets.iter().any(|subnet| subnet.hyperparameters.is_empty()) => Err(error.into()),
+        _ => Ok(subnets),
+    }
 }
 
 /// The functions worth asking: the newest one described, or all where nothing is.
