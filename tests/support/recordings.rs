@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use sentinel_core::artifact::NetworkWord;
 use sentinel_core::artifact::raw::StateScan;
-use sentinel_core::chain::BlockId;
+use sentinel_core::chain::{BlockId, BlockRef};
 use sentinel_core::decode::storage_prefix;
 use sentinel_core::engine::{RecordError, RecordOptions, RecordReport, record};
 use sentinel_core::source::{BlockSource, BlockSourceExt, MemoryBlock, MemorySource, SourceError};
@@ -28,36 +28,41 @@ pub fn network_key(netuid: u16) -> Bytes {
     key.into()
 }
 
-/// Blocks up to `last`: two subnets at first, a third from block 3 to 8 only; the tempo of one of them changes in each
+/// Blocks up to `last`: two subnets from block 1 on, a third from block 3 to 8 only; the tempo of one of them changes in each
 /// block, and block 6 upgrades spec 218 to 461, which has `get_subnet_hyperparams_v2`.
 pub fn subnets(last: u64) -> MemorySource {
     let added = |netuid| (network_key(netuid), Some(Bytes::from_static(&[1])));
     let never = (network_key(9), Some(Bytes::from_static(&[0])));
-    let changes = vec![added(0), added(1), never, (tempo_key(400), Some(Bytes::from_static(&[1, 0])))];
+    let changes = vec![never, (tempo_key(400), Some(Bytes::from_static(&[1, 0])))];
     let genesis = MemoryBlock { changes, ..MemoryBlock::default() };
     let source = MemorySource::with_genesis("made up", runtimes::raonet_218(), genesis);
     for number in 1..=last {
         let mut next = block(number);
         match number {
+            1 => next.changes.extend([added(0), added(1)]),
             3 => next.changes.push(added(300)),
             8 => next.changes.extend([(network_key(300), None), (tempo_key(400), None)]),
             6 => next.upgrade = Some(runtimes::subtensor_461()),
             _ => {}
         }
         let at = source.push(next);
-        for netuid in [0_u16, 1, 300] {
-            let answer = [netuid.to_le_bytes(), (number as u16 / 4).to_le_bytes()].concat();
-            source.record_call(&at, HYPERPARAMETERS, &netuid.to_le_bytes(), answer.clone());
-            if number >= 6 {
-                source.record_call(&at, &format!("{HYPERPARAMETERS}_v2"), &netuid.to_le_bytes(), answer);
-            }
-        }
-        if number < 6 {
-            source.record_missing_call(&at, &format!("{HYPERPARAMETERS}_v2"));
-        }
-        source.record_missing_call(&at, &format!("{HYPERPARAMETERS}_v3"));
+        record_calls(&source, &at);
     }
     source
+}
+
+fn record_calls(source: &MemorySource, at: &BlockRef) {
+    for netuid in [0_u16, 1, 300] {
+        let answer = [netuid.to_le_bytes(), (at.number as u16 / 4).to_le_bytes()].concat();
+        source.record_call(at, HYPERPARAMETERS, &netuid.to_le_bytes(), answer.clone());
+        if at.number >= 6 {
+            source.record_call(at, &format!("{HYPERPARAMETERS}_v2"), &netuid.to_le_bytes(), answer);
+        }
+    }
+    if at.number < 6 {
+        source.record_missing_call(at, &format!("{HYPERPARAMETERS}_v2"));
+    }
+    source.record_missing_call(at, &format!("{HYPERPARAMETERS}_v3"));
 }
 
 /// Records everything at every block.

@@ -9,10 +9,10 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
-use crate::artifact::{ArtifactError, NetworkWord};
 use crate::artifact::raw::{
     BlockBody, BlockRecord, Layout, Manifest, RecordedHeader, Scan, WINDOW_BLOCKS, Window, WindowBuilder,
 };
+use crate::artifact::{ArtifactError, NetworkWord};
 use crate::blocking::offload;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;

@@ -115,6 +115,8 @@ fn failed(error: ArtifactError) -> SourceError {
             message: "the store that holds it failed".to_owned(),
             source: Some(Box::new(error)),
         },
-        error => SourceError::Fatal { message: "the recording cannot be used".to_owned(), source: Some(Box::new(error)) },
+        error => {
+            SourceError::Fatal { message: "the recording cannot be used".to_owned(), source: Some(Box::new(error)) }
+        }
     }
 }
