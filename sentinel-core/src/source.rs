@@ -26,7 +26,7 @@ pub use error::SourceError;
 pub use ext::BlockSourceExt;
 pub use memory::{MemoryBlock, MemorySource};
 #[cfg(feature = "archive")]
-pub use recording::RecordingSource;
+pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
 pub use rpc::{RpcOptions, RpcSource};
 

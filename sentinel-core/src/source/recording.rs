@@ -9,10 +9,10 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
-use crate::artifact::NetworkWord;
 use crate::artifact::raw::{
     BlockBody, BlockRecord, Layout, Manifest, RecordedHeader, Scan, WINDOW_BLOCKS, Window, WindowBuilder,
 };
+use crate::artifact::{ArtifactError, NetworkWord};
 use crate::blocking::offload;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;
@@ -28,6 +28,18 @@ use crate::storage::Storage;
 pub struct RecordingSource {
     inner: Arc<dyn BlockSource>,
     reads: Mutex<BTreeMap<(u64, BlockHash), Reads>>,
+}
+
+/// Why a recording could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The source failed to complete what was read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The recording could not be made or stored.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
 }
 
 /// What was read at one block.
@@ -57,7 +69,7 @@ impl RecordingSource {
         storage: &dyn Storage,
         network: &NetworkWord,
         strip_docs: bool,
-    ) -> Result<Vec<Manifest>, SourceError> {
+    ) -> Result<Vec<Manifest>, RecordingError> {
         let identity = self.inner.identity().await?;
         let layout = Layout::new(network.clone());
         let mut windows: BTreeMap<u64, Vec<BlockRecord>> = BTreeMap::new();

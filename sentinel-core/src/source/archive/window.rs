@@ -32,7 +32,7 @@ impl LoadedWindow {
         window: Window,
         identity: &ChainIdentity,
     ) -> Result<Arc<Self>, SourceError> {
-        let manifest = Manifest::load(storage.as_ref(), layout, window).await.map_err(SourceError::from)?;
+        let manifest = Manifest::load(storage.as_ref(), layout, window).await.map_err(failed)?;
         if manifest.genesis_hash != identity.genesis_hash {
             let object = layout.manifest(window).map_or_else(|_| window.to_string(), |key| key.to_string());
             let message = format!("it is of the chain with genesis {}", manifest.genesis_hash);
@@ -85,7 +85,7 @@ impl LoadedWindow {
     }
 
     async fn object(&self, table: Table) -> Result<Bytes, SourceError> {
-        Ok(self.manifest.load_table(self.storage.as_ref(), table).await?)
+        self.manifest.load_table(self.storage.as_ref(), table).await.map_err(failed)
     }
 
     async fn table<T: Send + 'static>(
@@ -96,7 +96,7 @@ impl LoadedWindow {
         let object = self.object(table).await?;
         let manifest = Arc::clone(&self.manifest);
         match offload(move || read(&manifest, object)).await {
-            Ok(result) => Ok(result?),
+            Ok(result) => result.map_err(failed),
             // The file is the one that was written, yet no table: the Parquet reader may panic on such bytes.
             Err(panic) => Err(SourceError::Damaged {
                 object: self.manifest.table(table).key.to_string(),
@@ -106,16 +106,17 @@ impl LoadedWindow {
     }
 }
 
-impl From<ArtifactError> for SourceError {
-    fn from(error: ArtifactError) -> Self {
-        match error {
-            ArtifactError::Damaged { object, message } => Self::Damaged { object: object.to_string(), message },
-            error if error.is_retryable() => Self::Transient {
-                endpoint: "recording".to_owned(),
-                message: "the store that holds it failed".to_owned(),
-                source: Some(Box::new(error)),
-            },
-            error => Self::Fatal { message: "the recording cannot be used".to_owned(), source: Some(Box::new(error)) },
+/// What a failure to read a recording means to the reader of a chain.
+fn failed(error: ArtifactError) -> SourceError {
+    match error {
+        ArtifactError::Damaged { object, message } => SourceError::Damaged { object: object.to_string(), message },
+        error if error.is_retryable() => SourceError::Transient {
+            endpoint: "recording".to_owned(),
+            message: "the store that holds it failed".to_owned(),
+            source: Some(Box::new(error)),
+        },
+        error => {
+            SourceError::Fatal { message: "the recording cannot be used".to_owned(), source: Some(Box::new(error)) }
         }
     }
 }
