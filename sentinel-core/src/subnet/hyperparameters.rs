@@ -15,8 +15,8 @@ use serde::ser::{SerializeStruct, Serializer};
 use crate::chain::{NetUid, Rao};
 
 pub use answer::{Api, decode_answer};
-pub use catalog::{storage_items, unit_of};
-pub use read::read;
+pub use catalog::{setters_of, storage_items, unit_of};
+pub use read::{read, stored};
 
 /// What the raw integer of a hyperparameter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

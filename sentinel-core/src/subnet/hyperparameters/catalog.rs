@@ -67,6 +67,7 @@ pub(super) const CATALOG: &[Entry] = &[
     entry("min_childkey_take", "MinChildkeyTakePerSubnet", Unit::U16),
     entry("collateral_lock_share", "CollateralLockShare", Unit::U16),
     entry("collateral_drain_ratio", "CollateralDrainRatio", Unit::Fixed128),
+    entry("burn", "Burn", Unit::Rao),
     entry("max_allowed_uids", "MaxAllowedUids", Unit::Int),
     entry("min_allowed_uids", "MinAllowedUids", Unit::Int),
     entry("min_non_immune_uids", "MinNonImmuneUids", Unit::Int),
@@ -87,6 +88,31 @@ const OLD_NAMES: &[(&str, &str)] =
 /// The name under which the catalog has a parameter.
 pub(super) fn current_name(name: &str) -> &str {
     OLD_NAMES.iter().find(|(old, _)| *old == name).map_or(name, |(_, current)| current)
+}
+
+/// Setters that are not called `sudo_set_` and the name of the parameter.
+const SETTERS: &[(&str, &str)] = &[
+    ("max_weights_limit", "max_weight_limit"),
+    ("weights_version", "weights_version_key"),
+    ("weights_rate_limit", "weights_set_rate_limit"),
+    ("registration_allowed", "network_registration_allowed"),
+    ("target_regs_per_interval", "target_registrations_per_interval"),
+    ("bonds_moving_avg", "bonds_moving_average"),
+    ("max_regs_per_block", "max_registrations_per_block"),
+    ("max_validators", "max_allowed_validators"),
+    ("commit_reveal_period", "commit_reveal_weights_interval"),
+    ("alpha_high", "alpha_values"),
+    ("alpha_low", "alpha_values"),
+    ("yuma_version", "yuma3_enabled"),
+    ("subnet_is_active", "subtoken_enabled"),
+    ("transfers_enabled", "toggle_transfer"),
+    ("min_childkey_take", "min_childkey_take_per_subnet"),
+];
+
+/// The calls that set a hyperparameter, without their prefix `sudo_set_`.
+pub fn setters_of(name: &str) -> impl Iterator<Item = &str> {
+    let other = SETTERS.iter().filter(move |(parameter, _)| *parameter == name).map(|(_, setter)| *setter);
+    std::iter::once(name).chain(other)
 }
 
 /// The unit of a hyperparameter by its name; `None` for names this library does not know.

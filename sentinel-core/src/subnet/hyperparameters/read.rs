@@ -64,6 +64,14 @@ pub async fn read(
     }
 }
 
+/// The hyperparameters of all subnets as storage alone has them: the same fields in every block of a runtime, so that
+/// two blocks can be compared.
+pub async fn stored(source: &dyn BlockSource, at: &BlockRef) -> Result<Vec<SubnetHyperparameters>, SubnetError> {
+    let existing = netuids(source, at).await?;
+    let writer = source.writer(at).await?;
+    from_storage(source, at, &writer, &existing).await
+}
+
 /// The functions worth asking: the newest one described, or all where nothing is.
 fn offered(runtime: &Runtime) -> Vec<Api> {
     if !runtime.describes_apis() {
