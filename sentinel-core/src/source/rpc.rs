@@ -7,6 +7,7 @@ mod endpoint;
 mod follow;
 mod http;
 mod node;
+mod portion;
 mod recent;
 mod runtimes;
 mod state;
@@ -100,7 +101,7 @@ impl RpcSource {
     /// [`SourceError::Transient`] where nothing answers within [`RpcOptions::connect_timeout`],
     /// [`SourceError::Fatal`] for what is not such a URL or not a node.
     pub async fn connect(url: &str, options: RpcOptions) -> Result<Self, SourceError> {
-        let manners = Manners::new(options.page);
+        let manners = Manners::new(options.page, options.batch);
         let node = Node::new(Endpoint::parse(url)?, options);
         node.open().await?;
         let inner =
