@@ -1,6 +1,7 @@
 //! Following a chain: finalized blocks without gaps, the best chain with its re-organisations.
 
 use std::error::Error;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A chain of blocks 0 to `last`, all finalized, and a node in front of it.
 async fn chain(last: u64) -> Result<(MemorySource, Node), Box<dyn Error>> {
     let chain = MemorySource::new("made up", runtimes::raonet_218());
-    (1..=last).for_each(|number| drop(chain.push(chains::block(number))));
+    push(&chain, 1..=last);
     let node = Node::serve(Arc::new(chain.clone())).await?;
     Ok((chain, node))
+}
+
+fn push(chain: &MemorySource, blocks: RangeInclusive<u64>) {
+    for number in blocks {
+        chain.push(chains::block(number));
+    }
+}
+
+fn push_unfinalized(chain: &MemorySource, blocks: RangeInclusive<u64>) {
+    for number in blocks {
+        chain.push_unfinalized(chains::block(number));
+    }
 }
 
 type Blocks<'a> = BoxStream<'a, Result<RawBlock, SourceError>>;
@@ -61,7 +74,7 @@ async fn finalized_blocks_come_from_the_past_into_the_present() -> Outcome {
         chain.push(chains::block(4));
         assert_eq!(heights(&mut blocks, 1).await?, [4]);
         // Several become final at once, and the head is announced once.
-        (5..=9).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+        push_unfinalized(&chain, 5..=9);
         chain.finalize(9);
         assert_eq!(heights(&mut blocks, 5).await?, [5, 6, 7, 8, 9]);
     }
@@ -75,7 +88,7 @@ async fn a_start_beyond_the_head_waits_for_it() -> Outcome {
         let source = connect_by(&node, transport).await?;
         let mut blocks = source.finalized(5);
         assert!(timeout(Duration::from_millis(100), blocks.next()).await.is_err());
-        (4..=6).for_each(|number| drop(chain.push(chains::block(number))));
+        push(&chain, 4..=6);
         assert_eq!(heights(&mut blocks, 2).await?, [5, 6]);
     }
     Ok(())
@@ -122,7 +135,7 @@ async fn a_block_of_another_branch_is_refused() -> Outcome {
     chain.push_unfinalized(chains::block(14));
     let stranger = chain.push_unfinalized(chains::block(15));
     chain.roll_back(3);
-    (4..=5).for_each(|number| drop(chain.push(chains::block(number))));
+    push(&chain, 4..=5);
 
     let mut blocks = source.finalized(3);
     assert_eq!(heights(&mut blocks, 2).await?, [3, 4]);
@@ -167,12 +180,12 @@ async fn the_best_chain_rolls_back_to_where_the_branches_part() -> Outcome {
     for transport in BOTH {
         let (chain, node) = chain(3).await?;
         let source = connect_by(&node, transport).await?;
-        (4..=6).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+        push_unfinalized(&chain, 4..=6);
         let mut best = source.best(2);
         assert_eq!(steps(&mut best, 5).await?, ["+2", "+3", "+4", "+5", "+6"]);
         // A longer branch from block 4.
         chain.roll_back(4);
-        (15..=17).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+        push_unfinalized(&chain, 15..=17);
         assert_eq!(steps(&mut best, 4).await?, ["-4", "+5", "+6", "+7"]);
         // A branch of the same length.
         chain.roll_back(6);
@@ -186,11 +199,11 @@ async fn the_best_chain_rolls_back_to_where_the_branches_part() -> Outcome {
 async fn a_branch_from_before_the_start_undoes_everything() -> Outcome {
     let (chain, node) = chain(1).await?;
     let source = connect(&node).await?;
-    (2..=5).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+    push_unfinalized(&chain, 2..=5);
     let mut best = source.best(4);
     assert_eq!(steps(&mut best, 2).await?, ["+4", "+5"]);
     chain.roll_back(2);
-    (13..=16).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+    push_unfinalized(&chain, 13..=16);
     assert_eq!(steps(&mut best, 4).await?, ["-3", "+4", "+5", "+6"]);
     Ok(())
 }
@@ -198,11 +211,11 @@ async fn a_branch_from_before_the_start_undoes_everything() -> Outcome {
 #[tokio::test]
 async fn a_chain_in_memory_rolls_back_the_same_way() -> Outcome {
     let (chain, _) = chain(3).await?;
-    (4..=6).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+    push_unfinalized(&chain, 4..=6);
     let mut best = chain.best(2);
     assert_eq!(steps(&mut best, 5).await?, ["+2", "+3", "+4", "+5", "+6"]);
     chain.roll_back(4);
-    (15..=17).for_each(|number| drop(chain.push_unfinalized(chains::block(number))));
+    push_unfinalized(&chain, 15..=17);
     assert_eq!(steps(&mut best, 4).await?, ["-4", "+5", "+6", "+7"]);
     chain.finish();
     assert!(best.next().await.is_none());

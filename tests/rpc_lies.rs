@@ -180,7 +180,7 @@ async fn values_in_another_order_are_put_right() -> Outcome {
     node.script(
         "state_queryStorageAt",
         Answer::edited(|mut answer| {
-            answer[0]["changes"].as_array_mut().map(|changes| changes.reverse());
+            answer[0]["changes"].as_array_mut().into_iter().for_each(|changes| changes.reverse());
             answer
         }),
     );
