@@ -136,14 +136,20 @@ fn said(meaning: Meaning, message: String, retry_after: Option<Duration>, asked:
 }
 
 fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
+    if is_untrusted(&error) {
+        let endpoint = asked.endpoint;
+        let message = format!("{endpoint} shows a certificate that this machine does not trust (are any installed?)");
+        return SourceError::Fatal { message, source: error.into_parts().1 };
+    }
     match error {
         ConnectionError::Handshake(WsHandshakeError::Rejected { status_code }) => refused(status_code, None, asked),
         ConnectionError::Handshake(WsHandshakeError::Redirected { .. }) => {
             SourceError::fatal(format!("{} redirects elsewhere: use the URL that it redirects to", asked.endpoint))
         }
-        ConnectionError::OtherChain { .. } | ConnectionError::TlsSetup(_) | ConnectionError::ServerName(_) => {
-            let message = format!("{}: {error}", asked.endpoint);
-            SourceError::Fatal { message, source: Some(Box::new(error)) }
+        error
+        @ (ConnectionError::OtherChain { .. } | ConnectionError::TlsSetup(_) | ConnectionError::ServerName(_)) => {
+            let (message, source) = error.into_parts();
+            SourceError::Fatal { message: format!("{}: {message}", asked.endpoint), source }
         }
         ConnectionError::Client(ClientError::RestartNeeded(reason)) => {
             if is_too_large(&reason) {
@@ -172,8 +178,8 @@ fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
             transient(asked, &message, Some(Box::new(error)))
         }
         other => {
-            let message = other.to_string();
-            transient(asked, &message, Some(Box::new(other)))
+            let (message, source) = other.into_parts();
+            transient(asked, &message, source)
         }
     }
 }
@@ -190,6 +196,24 @@ fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> Sour
         }
         _ => SourceError::fatal(format!("{} does not serve JSON-RPC there ({message}): check the URL", asked.endpoint)),
     }
+}
+
+/// Whether a certificate was refused, however deep the libraries bury it.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error does not name what it wraps as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = match wrapped {
+            Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
+            None => error.downcast_ref::<rustls::Error>(),
+        };
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The WebSocket was closed by us because a message exceeded our limit.
@@ -289,6 +313,15 @@ mod tests {
         let error = RpcError::User(subxt_rpcs::UserError { code: -32000, message: "Server error".to_owned(), data });
         let error = classify(error, asked);
         assert!(matches!(error, SourceError::StatePruned { block: BlockId::Number(7), .. }), "{error:?}");
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_not_tried_again() {
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let asked = Asked { endpoint: "node:1", method: "chain_getHeader", function: None, block: None };
+        let error = RpcError::Client(Box::new(ConnectionError::Tls(std::io::Error::other(refused))));
+        let error = classify(error, asked);
+        assert!(matches!(&error, SourceError::Fatal { source: Some(_), .. }), "{error:?}");
     }
 
     #[test]
