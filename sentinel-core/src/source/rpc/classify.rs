@@ -202,16 +202,15 @@ fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> Sour
 fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // An I/O error does not name what it wraps as its source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = match wrapped {
-            Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
-            None => error.downcast_ref::<rustls::Error>(),
-        };
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+        if matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
-        cause = error.source();
+        // An I/O error does not name what it wraps as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     false
 }
@@ -319,7 +318,8 @@ mod tests {
     fn an_untrusted_certificate_is_not_tried_again() {
         let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         let asked = Asked { endpoint: "node:1", method: "chain_getHeader", function: None, block: None };
-        let error = RpcError::Client(Box::new(ConnectionError::Tls(std::io::Error::other(refused))));
+        let buried = std::io::Error::other(std::io::Error::other(refused));
+        let error = RpcError::Client(Box::new(ConnectionError::Tls(buried)));
         let error = classify(error, asked);
         assert!(matches!(&error, SourceError::Fatal { source: Some(_), .. }), "{error:?}");
     }
