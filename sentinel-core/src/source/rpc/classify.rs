@@ -202,7 +202,7 @@ fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> Sour
 fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))) {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_) | rustls::Error::General(_))) {
             return true;
         }
         // An I/O error does not name what it wraps as its source.
