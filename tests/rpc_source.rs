@@ -167,16 +167,16 @@ async fn a_large_map_is_read_page_by_page() -> Outcome {
 #[tokio::test]
 async fn answers_too_large_for_the_node_are_asked_for_in_halves() -> Outcome {
     for transport in BOTH {
-        // 12 MiB through a node that sends at most 1 MiB at once.
-        let chain = with_map(1_500, 8 * 1024);
+        // A map twelve times as large as what the node sends at once.
+        let chain = with_map(1_500, 1024);
         let at = chain.head(Finality::Finalized).await?;
-        let options = NodeOptions { max_response: 1024 * 1024, ..NodeOptions::default() };
+        let options = NodeOptions { max_response: 128 * 1024, ..NodeOptions::default() };
         let node = Node::serve_with(Arc::new(chain), options).await?;
         let source = connect_by(&node, transport).await?;
         let pairs: Vec<_> = source.storage_prefix(at, Bytes::from_static(b"map")).try_collect().await?;
         assert_eq!(pairs.len(), 1_500);
-        assert!(pairs.iter().all(|(_, value)| value.len() == 8 * 1024));
-        assert!(node.calls().len() <= 80, "{:?}", node.counts());
+        assert!(pairs.iter().all(|(_, value)| value.len() == 1024));
+        assert!(node.calls().len() <= 40, "{:?}", node.counts());
     }
     Ok(())
 }

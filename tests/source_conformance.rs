@@ -3,8 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use sentinel_core::chain::Finality;
 use sentinel_core::conformance::{self, ChainFacts};
-use sentinel_core::source::{RpcOptions, RpcSource};
+use sentinel_core::source::{BlockSource, RpcOptions, RpcSource};
 use sentinel_support::node::{Answer, Node, NodeOptions};
 use sentinel_support::rpc::{BOTH, connect, connect_by, quick};
 use sentinel_support::{chains, runtimes};
@@ -69,4 +70,31 @@ async fn the_suite_reports_what_does_not_fit() -> Outcome {
         chain.finish();
     }
     Ok(())
+}
+
+/// The last blocks of a real chain.
+#[tokio::test]
+#[ignore = "needs a node: set SENTINEL_TEST_ENDPOINT to its URL"]
+async fn a_live_node_conforms() -> Outcome {
+    let source = RpcSource::connect(&std::env::var("SENTINEL_TEST_ENDPOINT")?, RpcOptions::default()).await?;
+    let last = source.head(Finality::Finalized).await?.number;
+    let first = last.saturating_sub(100);
+    let mut upgrades = Vec::new();
+    for number in first.max(1)..=last {
+        let block = source.block(number.into()).await?;
+        if source.runtime(&block.reference()).await?.digest() != block.runtime.digest() {
+            upgrades.push(number);
+        }
+    }
+    let facts = ChainFacts {
+        first,
+        last,
+        upgrades,
+        prefixes: vec![(last, chains::tempo_key(0).slice(..32))],
+        absent: vec![(last, chains::tempo_key(u16::MAX))],
+        calls: vec![(last, "SubnetInfoRuntimeApi_get_subnets_info".to_owned(), Vec::new())],
+        missing_calls: vec![(last, "NoSuchApi_nothing".to_owned())],
+    };
+    println!("blocks {first} to {last} of {}, upgrades in {:?}", source.endpoint(), facts.upgrades);
+    Ok(conformance::block_source(&source, &facts).await?)
 }

@@ -7,6 +7,7 @@ mod endpoint;
 mod follow;
 mod http;
 mod node;
+mod portion;
 mod recent;
 mod runtimes;
 mod state;
@@ -94,13 +95,24 @@ struct Inner {
 }
 
 impl RpcSource {
-    /// Connects to a `ws://`, `wss://`, `http://` or `https://` URL and waits for the first answer.
+    /// Connects to a `ws://`, `wss://`, `http://` or `https://` URL and waits for the first answer. Call it, and all
+    /// methods of the source, inside a tokio runtime.
+    ///
+    /// ```no_run
+    /// # use sentinel_core::source::{BlockSource, RpcOptions, RpcSource, SourceError};
+    /// # async fn read() -> Result<(), SourceError> {
+    /// let node = RpcSource::connect("ws://127.0.0.1:9944", RpcOptions::default()).await?;
+    /// let block = node.block(42.into()).await?;
+    /// println!("{} extrinsics, written by spec {}", block.extrinsics.len(), block.runtime.version().spec_version);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`SourceError::Transient`] where nothing answers within [`RpcOptions::connect_timeout`],
     /// [`SourceError::Fatal`] for what is not such a URL or not a node.
     pub async fn connect(url: &str, options: RpcOptions) -> Result<Self, SourceError> {
-        let manners = Manners::new(options.page);
+        let manners = Manners::new(options.page, options.batch);
         let node = Node::new(Endpoint::parse(url)?, options);
         node.open().await?;
         let inner =

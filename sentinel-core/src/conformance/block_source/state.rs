@@ -15,7 +15,7 @@ pub(super) async fn check(source: &dyn BlockSource, facts: &ChainFacts, report: 
     }
     for (number, key) in &facts.absent {
         if let Some(at) = pin(source, *number, report).await {
-            let value = report.ok(source.storage(&at, &[key.clone()]).await, "an absent key can be read");
+            let value = report.ok(source.storage(&at, std::slice::from_ref(key)).await, "an absent key can be read");
             report.check(value.is_none_or(|value| value == [None]), "an absent key has no value", || {
                 format!("block {number}, key 0x{}", const_hex::encode(key))
             });

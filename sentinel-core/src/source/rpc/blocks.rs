@@ -81,10 +81,10 @@ impl Inner {
 
     /// Refuses a header of another block than the one asked for.
     fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
-        if let BlockId::Number(number) = id {
-            if header.number != number {
-                return Err(self.node.lying(id, format!("the header of block {}", header.number)));
-            }
+        if let BlockId::Number(number) = id
+            && header.number != number
+        {
+            return Err(self.node.lying(id, format!("the header of block {}", header.number)));
         }
         // Development nodes give the genesis a hash of their own.
         if header.number > 0 {
@@ -117,10 +117,10 @@ impl Inner {
         }
         let events = events.ok_or_else(|| lying("no events in its state".to_owned()))?;
         let now = timestamp_ms.ok_or_else(|| lying("no timestamp in its state".to_owned()))?;
-        if let Some(before) = self.timestamps.get(&at.parent_hash) {
-            if now < before {
-                return Err(lying(format!("its timestamp {now} is before its parent's {before}")));
-            }
+        if let Some(before) = self.timestamps.get(&at.parent_hash)
+            && now < before
+        {
+            return Err(lying(format!("its timestamp {now} is before its parent's {before}")));
         }
         self.timestamps.insert(at.hash, now);
         Ok(BlockState { events, timestamp_ms })

@@ -136,14 +136,20 @@ fn said(meaning: Meaning, message: String, retry_after: Option<Duration>, asked:
 }
 
 fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
+    if is_untrusted(&error) {
+        let endpoint = asked.endpoint;
+        let message = format!("{endpoint} shows a certificate that this machine does not trust (are any installed?)");
+        return SourceError::Fatal { message, source: error.into_parts().1 };
+    }
     match error {
         ConnectionError::Handshake(WsHandshakeError::Rejected { status_code }) => refused(status_code, None, asked),
         ConnectionError::Handshake(WsHandshakeError::Redirected { .. }) => {
             SourceError::fatal(format!("{} redirects elsewhere: use the URL that it redirects to", asked.endpoint))
         }
-        ConnectionError::OtherChain { .. } | ConnectionError::TlsSetup(_) | ConnectionError::ServerName(_) => {
-            let message = format!("{}: {error}", asked.endpoint);
-            SourceError::Fatal { message, source: Some(Box::new(error)) }
+        error
+        @ (ConnectionError::OtherChain { .. } | ConnectionError::TlsSetup(_) | ConnectionError::ServerName(_)) => {
+            let (message, source) = error.into_parts();
+            SourceError::Fatal { message: format!("{}: {message}", asked.endpoint), source }
         }
         ConnectionError::Client(ClientError::RestartNeeded(reason)) => {
             if is_too_large(&reason) {
@@ -172,8 +178,8 @@ fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
             transient(asked, &message, Some(Box::new(error)))
         }
         other => {
-            let message = other.to_string();
-            transient(asked, &message, Some(Box::new(other)))
+            let (message, source) = other.into_parts();
+            transient(asked, &message, source)
         }
     }
 }
@@ -190,6 +196,23 @@ fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> Sour
         }
         _ => SourceError::fatal(format!("{} does not serve JSON-RPC there ({message}): check the URL", asked.endpoint)),
     }
+}
+
+/// Whether a certificate was refused, however deep the libraries bury it.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_) | rustls::Error::General(_))) {
+            return true;
+        }
+        // An I/O error does not name what it wraps as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// The WebSocket was closed by us because a message exceeded our limit.
@@ -217,4 +240,94 @@ fn bounded(message: &str) -> String {
         line.push('…');
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meaning::*;
+    use super::*;
+
+    /// What nodes, gateways and their versions were seen to say.
+    const SEEN: &[(i32, &str, Meaning)] = &[
+        (4003, "Client error: UnknownBlock: State already discarded for 0x12", Pruned),
+        (4003, "Client error: Api called for an unknown Block: State already discarded for 0x12", Pruned),
+        (-32603, "Client error: UnknownBlock: State already discarded for 0x12", Pruned),
+        (-32603, "Internal error: state already discarded for BlockId::Hash(0x12)", Pruned),
+        (-32000, "Client error: State already discarded for 0x12", Pruned),
+        (1002, "Verification Error: Runtime error: Api called for an unknown Block: State already discarded", Pruned),
+        (-32603, "Unknown block: State already discarded for 0x12", Pruned),
+        (4003, "STATE ALREADY DISCARDED", Pruned),
+        (-32000, "state has been pruned", Pruned),
+        (-32000, "historical state 0x12 is not available", Pruned),
+        (0, "State already discarded for 0x12", Pruned),
+        (4003, "Client error: UnknownBlock: Header was not found in the database: 0x12", UnknownBlock),
+        (-32603, "Client error: Header was not found in the database: 0x12", UnknownBlock),
+        (-32603, "UnknownBlock: Unknown block 0x12", UnknownBlock),
+        (-32000, "Block not found", UnknownBlock),
+        (4003, "Client error: Execution failed: Other: Exported method Api_f is not found", NoFunction),
+        (-32603, "Client error: Execution failed: Other: Exported method Api_f is not found", NoFunction),
+        (-32603, "Internal Error: Function to start was not found.", NoFunction),
+        (-32601, "Method not found", NoMethod),
+        (-32601, "RPC call is unsafe to be called externally", NoMethod),
+        (0, "Method not found: state_nothing", NoMethod),
+        (-32000, "the method is not available", NoMethod),
+        (429, "", RateLimited),
+        (-32000, "Too Many Requests", RateLimited),
+        (-32004, "", RateLimited),
+        (-32005, "daily request count exceeded", RateLimited),
+        (-32029, "", RateLimited),
+        (-32603, "Rate limit reached, retry later", RateLimited),
+        (-32000, "You exceeded your monthly quota", RateLimited),
+        (-32008, "Response is too big", TooLarge),
+        (-32702, "Response is too big", TooLarge),
+        (-32007, "Request is too big", TooLarge),
+        (-32701, "", TooLarge),
+        (-32010, "The batch request was too large", TooLarge),
+        (-32603, "Exceeded max limit of 1048576", TooLarge),
+        (4002, "count exceeds maximum value. value: 2000, max: 1000", TooLarge),
+        (-32009, "Server is busy, try again later", Passing),
+        (-32603, "Internal error", Passing),
+        (-32000, "upstream connect error or disconnect/reset before headers", Passing),
+        (-32603, "request timed out", Passing),
+        (502, "", Passing),
+        (503, "Service Unavailable", Passing),
+        (-32602, "Invalid params", Final),
+        (4003, "Client error: Execution failed: Execution aborted due to trap: wasm trap: unreachable", Final),
+        (-32603, "Execution failed: Runtime panicked: decode", Final),
+        (-32000, "not allowed", Final),
+    ];
+
+    #[test]
+    fn every_message_seen_has_its_meaning() {
+        for (code, text, expected) in SEEN {
+            assert_eq!(meaning(*code, text), *expected, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn the_data_of_an_error_counts_too() {
+        let asked =
+            Asked { endpoint: "node:1", method: "state_getStorage", function: None, block: Some(BlockId::Number(7)) };
+        let data = serde_json::value::RawValue::from_string("\"State already discarded\"".to_owned()).ok();
+        let error = RpcError::User(subxt_rpcs::UserError { code: -32000, message: "Server error".to_owned(), data });
+        let error = classify(error, asked);
+        assert!(matches!(error, SourceError::StatePruned { block: BlockId::Number(7), .. }), "{error:?}");
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_not_tried_again() {
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let asked = Asked { endpoint: "node:1", method: "chain_getHeader", function: None, block: None };
+        let buried = std::io::Error::other(std::io::Error::other(refused));
+        let error = RpcError::Client(Box::new(ConnectionError::Tls(buried)));
+        let error = classify(error, asked);
+        assert!(matches!(&error, SourceError::Fatal { source: Some(_), .. }), "{error:?}");
+    }
+
+    #[test]
+    fn what_a_gateway_writes_stays_one_short_line() {
+        let page = "<html>\n\u{1b}[31m".to_owned() + &"x".repeat(10_000);
+        let line = bounded(&page);
+        assert!(line.chars().count() <= 301 && !line.chars().any(char::is_control), "{line}");
+    }
 }

@@ -47,6 +47,23 @@ pub(super) enum ConnectionError {
     Client(ClientError),
 }
 
+impl ConnectionError {
+    /// What happened, and what a library says about it.
+    pub(super) fn into_parts(self) -> (String, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        let message = self.to_string();
+        match self {
+            Self::Connect(cause) | Self::Tls(cause) => (message, Some(Box::new(cause))),
+            Self::TlsSetup(cause) => (message, Some(Box::new(cause))),
+            Self::Handshake(cause) => (message, Some(Box::new(cause))),
+            // Says it all itself, but keeps what caused it.
+            Self::Client(cause) => ("the request failed".to_owned(), Some(Box::new(cause))),
+            Self::ConnectTimeout(_) | Self::RequestTimeout(_) | Self::ServerName(_) | Self::OtherChain { .. } => {
+                (message, None)
+            }
+        }
+    }
+}
+
 /// An open link; cheap to clone.
 #[derive(Clone)]
 enum Link {
@@ -156,11 +173,14 @@ impl Connection {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
+        let mut url = self.endpoint.url().clone();
+        // Encryption is the stream's affair; the handshake on it is the same, and its code knows no other scheme.
+        let _ = url.set_scheme("ws");
         let (sender, receiver) = WsTransportClientBuilder::default()
             .max_response_size(self.options.max_response)
             .max_request_size(self.options.max_response)
             .connection_timeout(self.options.connect_timeout)
-            .build_with_stream(self.endpoint.url().clone(), stream)
+            .build_with_stream(url, stream)
             .await
             .map_err(ConnectionError::Handshake)?;
         Ok(Client::builder()
@@ -238,5 +258,29 @@ fn into_rpc(error: ConnectionError) -> RpcError {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// jsonrpsee is built without TLS of its own and would refuse the scheme.
+    #[tokio::test]
+    async fn the_handshake_goes_over_an_encrypted_stream_too() {
+        let endpoint = Endpoint::parse("wss://user:key@node.example/path?query").unwrap();
+        let connection = Connection::new(endpoint, RpcOptions::default());
+        let (near, mut far) = tokio::io::duplex(4096);
+        let handshake = tokio::spawn(async move { connection.handshake(near).await.map(drop) });
+        let mut request = vec![0; 4096];
+        let length = far.read(&mut request).await.unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        drop(far);
+        assert!(handshake.await.unwrap().is_err());
+        assert!(request.starts_with("GET /path?query HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("\r\nHost: node.example\r\n"), "{request}");
+        assert!(request.to_ascii_lowercase().contains("\r\nauthorization: basic dxnlcjprzxk=\r\n"), "{request}");
     }
 }

@@ -96,12 +96,12 @@ impl Finalized<'_> {
             error => error,
         })?;
         let reference = block.reference();
-        if let Some(last) = self.last {
-            if reference.parent_hash != last.hash {
-                let message =
-                    format!("its parent is {}, but the finalized block before it is {last}", reference.parent_hash);
-                return Err(self.inner.node.lying(id, message));
-            }
+        if let Some(last) = self.last
+            && reference.parent_hash != last.hash
+        {
+            let message =
+                format!("its parent is {}, but the finalized block before it is {last}", reference.parent_hash);
+            return Err(self.inner.node.lying(id, message));
         }
         self.last = Some(reference);
         self.next += 1;

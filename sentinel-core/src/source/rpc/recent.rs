@@ -32,10 +32,10 @@ impl<V: Clone> Recent<V> {
         if inner.values.insert(block, value).is_none() {
             inner.order.push_back(block);
         }
-        if inner.order.len() > CAPACITY {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.values.remove(&oldest);
-            }
+        if inner.order.len() > CAPACITY
+            && let Some(oldest) = inner.order.pop_front()
+        {
+            inner.values.remove(&oldest);
         }
     }
 

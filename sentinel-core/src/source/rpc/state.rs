@@ -1,13 +1,14 @@
 //! Reads of state: keys in batches, prefixes page by page.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures::future::{self, BoxFuture};
+use futures::future;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::Inner;
+use super::portion::Portion;
 use super::wire::{self, Params};
 use crate::chain::{BlockId, BlockRef};
 use crate::decode::storage_prefix;
@@ -21,13 +22,15 @@ const BATCHES_AT_ONCE: usize = 4;
 pub(super) struct Manners {
     /// `state_queryStorageAt` is not served.
     no_batches: AtomicBool,
-    /// Keys per page; halved when an answer was too large.
-    page: AtomicUsize,
+    /// Keys per `state_getKeysPaged`.
+    page: Portion,
+    /// Keys per `state_queryStorageAt`.
+    batch: Portion,
 }
 
 impl Manners {
-    pub(super) fn new(page: usize) -> Self {
-        Self { no_batches: AtomicBool::new(false), page: AtomicUsize::new(page.max(1)) }
+    pub(super) fn new(page: usize, batch: usize) -> Self {
+        Self { no_batches: AtomicBool::new(false), page: Portion::new(page), batch: Portion::new(batch) }
     }
 }
 
@@ -37,27 +40,52 @@ impl Inner {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        // A node that lacks a state may answer "absent" to everything. So each batch also asks which block it is.
-        let witness = Bytes::copy_from_slice(&storage_prefix("System", "Number"));
-        let batches: Vec<_> = keys
-            .chunks(self.node.options().batch.max(1))
-            .map(|chunk| {
-                let mut keys = Vec::with_capacity(chunk.len() + 1);
-                keys.push(witness.clone());
-                keys.extend_from_slice(chunk);
-                keys
-            })
-            .collect();
-        let batches: Vec<Vec<Option<Bytes>>> = stream::iter(batches)
-            .map(|keys| async move {
-                let mut values = self.batch(at, &keys).await?;
-                self.witness(at, values.remove(0).as_deref())?;
-                Ok::<_, SourceError>(values)
-            })
+        let size = self.manners.batch.now();
+        let batches: Vec<Vec<Option<Bytes>>> = stream::iter((0..keys.len()).step_by(size))
+            .map(|start| self.batch(at, &keys[start..keys.len().min(start + size)]))
             .buffered(BATCHES_AT_ONCE)
             .try_collect()
             .await?;
         Ok(batches.into_iter().flatten().collect())
+    }
+
+    /// Reads keys in portions that the node can answer.
+    async fn batch(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        let mut values = Vec::with_capacity(keys.len());
+        while values.len() < keys.len() {
+            let rest = &keys[values.len()..];
+            let portion = &rest[..rest.len().min(self.manners.batch.now())];
+            match self.witnessed(at, portion).await {
+                Ok(more) => {
+                    self.manners.batch.fitted();
+                    values.extend(more);
+                }
+                Err(SourceError::TooLarge { .. }) if self.manners.batch.too_large(portion.len()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(values)
+    }
+
+    /// A node that lacks a state may answer "absent" to everything. So each request also asks which block it is.
+    async fn witnessed(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        let mut all = Vec::with_capacity(keys.len() + 1);
+        all.push(Bytes::copy_from_slice(&storage_prefix("System", "Number")));
+        all.extend_from_slice(keys);
+        let mut values = if self.manners.no_batches.load(Ordering::Relaxed) {
+            self.one_by_one(at, &all).await?
+        } else {
+            match self.query(at, &all).await {
+                Err(SourceError::Unsupported { .. }) => {
+                    tracing::debug!(endpoint = self.node.endpoint(), "no batch reads, reading key by key");
+                    self.manners.no_batches.store(true, Ordering::Relaxed);
+                    self.one_by_one(at, &all).await?
+                }
+                answer => answer?,
+            }
+        };
+        self.witness(at, values.remove(0).as_deref())?;
+        Ok(values)
     }
 
     fn witness(&self, at: &BlockRef, number: Option<&[u8]>) -> Result<(), SourceError> {
@@ -73,33 +101,6 @@ impl Inner {
             }
             None => Err(self.node.lying(BlockId::Number(at.number), "a state without a block number (System.Number)")),
         }
-    }
-
-    /// One batch, halved for as long as its answer is too large.
-    fn batch<'a>(
-        &'a self,
-        at: &'a BlockRef,
-        keys: &'a [Bytes],
-    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, SourceError>> {
-        Box::pin(async move {
-            if self.manners.no_batches.load(Ordering::Relaxed) {
-                return self.one_by_one(at, keys).await;
-            }
-            match self.query(at, keys).await {
-                Err(SourceError::TooLarge { .. }) if keys.len() > 1 => {
-                    let (left, right) = keys.split_at(keys.len() / 2);
-                    let mut values = self.batch(at, left).await?;
-                    values.extend(self.batch(at, right).await?);
-                    Ok(values)
-                }
-                Err(SourceError::Unsupported { .. }) => {
-                    tracing::debug!(endpoint = self.node.endpoint(), "no batch reads, reading key by key");
-                    self.manners.no_batches.store(true, Ordering::Relaxed);
-                    self.one_by_one(at, keys).await
-                }
-                answer => answer,
-            }
-        })
     }
 
     async fn query(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
@@ -172,19 +173,17 @@ impl Inner {
         const METHOD: &str = "state_getKeysPaged";
         let block = BlockId::Number(at.number);
         loop {
-            let count = self.manners.page.load(Ordering::Relaxed);
+            let count = self.manners.page.now();
             let params = Params::new().hex(prefix).number(count as u64);
             let params = match after {
                 Some(key) => params.hex(key),
                 None => params.null(),
             };
             let keys = match self.node.state(METHOD, params.hex(&at.hash.0), at).await {
-                Err(SourceError::TooLarge { .. }) if count > 1 => {
-                    self.manners.page.fetch_min((count / 2).max(1), Ordering::Relaxed);
-                    continue;
-                }
+                Err(SourceError::TooLarge { .. }) if self.manners.page.too_large(count) => continue,
                 answer => self.node.read(wire::keys(&answer?), METHOD, Some(block))?,
             };
+            self.manners.page.fitted();
             let mut before: Option<&Bytes> = after;
             for key in &keys {
                 if !key.starts_with(prefix) || before.is_some_and(|before| key <= before) {
