@@ -1,9 +1,10 @@
 //! A recording as a source: replays what was recorded, with no node.
 
 mod window;
+mod windows;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,18 +12,14 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
-use crate::artifact::raw::{
-    self, BlockRow, Digest, KnownAnswer, KnownValue, Layout, Manifest, RecordedHeader, WINDOW_BLOCKS, Window, networks,
-};
+use crate::artifact::raw::{self, Digest, KnownAnswer, KnownValue, Layout, Manifest, Window, networks};
 use crate::artifact::{ArtifactError, NetworkWord};
 use crate::blocking::offload;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;
 use crate::storage::Storage;
 use window::LoadedWindow;
-
-/// Windows that are kept unpacked.
-const CACHED_WINDOWS: usize = 3;
+use windows::{Holder, Windows, lock};
 
 /// Keys handed out in one step of a prefix stream.
 const PAGE: usize = 1_000;
@@ -35,22 +32,9 @@ const PAGE: usize = 1_000;
 /// their manifest; one that does not fit is [`SourceError::Damaged`], which names it.
 #[derive(Debug)]
 pub struct ArchiveSource {
-    storage: Arc<dyn Storage>,
-    layout: Layout,
-    identity: ChainIdentity,
-    /// Ascending.
-    windows: Vec<Window>,
+    windows: Windows,
     head: BlockRef,
-    /// The newest used at the back.
-    cache: Mutex<VecDeque<Arc<LoadedWindow>>>,
-    hashes: Mutex<HashIndex>,
     runtimes: Mutex<HashMap<Digest, Arc<Runtime>>>,
-}
-
-#[derive(Debug, Default)]
-struct HashIndex {
-    numbers: HashMap<BlockHash, u64>,
-    indexed: HashSet<Window>,
 }
 
 impl ArchiveSource {
@@ -83,71 +67,20 @@ impl ArchiveSource {
         let manifest = Manifest::load(storage.as_ref(), &layout, *newest).await?;
         let identity = ChainIdentity { genesis_hash: manifest.genesis_hash, chain: manifest.chain };
         Ok(Self {
-            storage,
-            layout,
-            identity,
-            windows,
+            windows: Windows::new(storage, layout, identity, windows),
             head: manifest.head,
-            cache: Mutex::default(),
-            hashes: Mutex::default(),
             runtimes: Mutex::default(),
         })
     }
 
     /// The recorded windows, ascending.
     pub fn windows(&self) -> &[Window] {
-        &self.windows
-    }
-
-    /// The windows that may hold block `number`, the widest first.
-    fn windows_around(&self, number: u64) -> Vec<Window> {
-        let aligned = number - number % WINDOW_BLOCKS;
-        let start = self.windows.partition_point(|window| window.first() < aligned);
-        let near = self.windows[start..].iter().take_while(|window| window.first() <= number);
-        let mut around: Vec<_> = near.filter(|window| window.last() >= number).copied().collect();
-        around.sort_by_key(|window| (std::cmp::Reverse(window.last() - window.first()), window.first()));
-        around
-    }
-
-    async fn load(&self, window: Window) -> Result<Arc<LoadedWindow>, SourceError> {
-        {
-            let mut cache = lock(&self.cache);
-            if let Some(index) = cache.iter().position(|loaded| loaded.window() == window)
-                && let Some(loaded) = cache.remove(index)
-            {
-                cache.push_back(Arc::clone(&loaded));
-                return Ok(loaded);
-            }
-        }
-        let loaded = LoadedWindow::open(&self.storage, &self.layout, window, &self.identity).await?;
-        let mut cache = lock(&self.cache);
-        // Another reader may have been faster; its copy may already hold tables.
-        if let Some(other) = cache.iter().find(|loaded| loaded.window() == window) {
-            return Ok(Arc::clone(other));
-        }
-        if cache.len() == CACHED_WINDOWS {
-            cache.pop_front();
-        }
-        cache.push_back(Arc::clone(&loaded));
-        Ok(loaded)
-    }
-
-    /// Every window that holds block `number`, the widest first.
-    async fn holders(&self, number: u64) -> Result<Vec<Holder>, SourceError> {
-        let mut holders = Vec::new();
-        for window in self.windows_around(number) {
-            let window = self.load(window).await?;
-            let rows = window.blocks().await?;
-            if let Ok(index) = rows.binary_search_by_key(&number, |row| row.header.number) {
-                holders.push(Holder { window, index });
-            }
-        }
-        Ok(holders)
+        self.windows.all()
     }
 
     /// Every window that holds exactly this block.
     async fn holders_of(&self, at: &BlockRef) -> Result<Vec<Holder>, SourceError> {
-        let mut holders = self.holders(at.number).await?;
+        let mut holders = self.windows.holders(at.number).await?;
         if holders.is_empty() {
             return Err(self.absent(at.number, at.into()));
         }
@@ -161,46 +94,6 @@ impl ArchiveSource {
             return Err(SourceError::UnknownBlock { block: BlockId::Hash(at.hash), head: None });
         }
         Ok(matching)
-    }
-
-    /// The height of the block with this hash. Reads window after window, the newest first, until it is found.
-    async fn number_of(&self, hash: BlockHash) -> Result<u64, SourceError> {
-        if let Some(number) = lock(&self.hashes).numbers.get(&hash) {
-            return Ok(*number);
-        }
-        for window in self.windows.iter().rev() {
-            if lock(&self.hashes).indexed.contains(window) {
-                continue;
-            }
-            let loaded = self.load(*window).await?;
-            let rows = loaded.blocks().await?;
-            let mut index = lock(&self.hashes);
-            index.numbers.extend(rows.iter().map(|row| (row.hash, row.header.number)));
-            index.numbers.extend(loaded.manifest().parent.as_ref().map(|parent| (parent.hash, parent.number)));
-            index.indexed.insert(*window);
-            if let Some(number) = index.numbers.get(&hash) {
-                return Ok(*number);
-            }
-        }
-        Err(SourceError::NotRecorded { what: "the block".to_owned(), block: BlockId::Hash(hash) })
-    }
-
-    async fn resolve(&self, id: BlockId) -> Result<u64, SourceError> {
-        match id {
-            BlockId::Number(number) => Ok(number),
-            BlockId::Hash(hash) => self.number_of(hash).await,
-        }
-    }
-
-    /// The header before a window, which its manifest carries.
-    async fn parent_header(&self, number: u64) -> Result<Option<RecordedHeader>, SourceError> {
-        let Some(first) = number.checked_add(1) else { return Ok(None) };
-        for window in self.windows.iter().filter(|window| window.first() == first) {
-            if let Some(parent) = &self.load(*window).await?.manifest().parent {
-                return Ok(Some(parent.clone()));
-            }
-        }
-        Ok(None)
     }
 
     /// Why block `number`, asked for as `block`, is not there.
@@ -228,9 +121,9 @@ impl ArchiveSource {
     }
 
     async fn raw_block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
-        let number = self.resolve(id).await?;
+        let number = self.windows.resolve(id).await?;
         let mut header_only = false;
-        for holder in &self.holders(number).await? {
+        for holder in &self.windows.holders(number).await? {
             let row = holder.row().await?;
             if !is(id, row.hash) {
                 continue;
@@ -246,29 +139,17 @@ impl ArchiveSource {
                 });
             }
         }
-        if header_only || self.parent_header(number).await?.is_some_and(|parent| is(id, parent.hash)) {
+        if header_only || self.windows.parent_header(number).await?.is_some_and(|parent| is(id, parent.hash)) {
             return Err(SourceError::NotRecorded { what: "more than the header".to_owned(), block: id });
         }
         Err(self.absent(number, id))
     }
 }
 
-/// A block in a window that holds it.
-struct Holder {
-    window: Arc<LoadedWindow>,
-    index: usize,
-}
-
-impl Holder {
-    async fn row(&self) -> Result<&BlockRow, SourceError> {
-        Ok(&self.window.blocks().await?[self.index])
-    }
-}
-
 #[async_trait]
 impl BlockSource for ArchiveSource {
     async fn identity(&self) -> Result<ChainIdentity, SourceError> {
-        Ok(self.identity.clone())
+        Ok(self.windows.identity().clone())
     }
 
     async fn head(&self, _: Finality) -> Result<BlockRef, SourceError> {
@@ -276,14 +157,14 @@ impl BlockSource for ArchiveSource {
     }
 
     async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
-        let number = self.resolve(id).await?;
-        for holder in self.holders(number).await? {
+        let number = self.windows.resolve(id).await?;
+        for holder in self.windows.holders(number).await? {
             let row = holder.row().await?;
             if is(id, row.hash) {
                 return Ok(HashedHeader { hash: row.hash, header: row.header.clone() });
             }
         }
-        match self.parent_header(number).await? {
+        match self.windows.parent_header(number).await? {
             Some(parent) if is(id, parent.hash) => Ok(HashedHeader { hash: parent.hash, header: parent.header() }),
             _ => Err(self.absent(number, id)),
         }
@@ -295,7 +176,7 @@ impl BlockSource for ArchiveSource {
 
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         let mut found = false;
-        for holder in self.holders(at.number).await? {
+        for holder in self.windows.holders(at.number).await? {
             let row = holder.row().await?;
             found |= row.hash == at.hash;
             if let (true, Some(digest)) = (row.hash == at.hash, row.runtime) {
@@ -304,7 +185,7 @@ impl BlockSource for ArchiveSource {
         }
         // The writer of the next block is the runtime in the state after this one.
         if let Some(next) = at.number.checked_add(1) {
-            for holder in self.holders(next).await? {
+            for holder in self.windows.holders(next).await? {
                 let row = holder.row().await?;
                 if row.header.parent_hash == at.hash
                     && let Some(body) = &row.body
@@ -383,7 +264,7 @@ impl BlockSource for ArchiveSource {
             let block = self.raw_block(number.into()).await?;
             if parent.is_some_and(|parent| parent != block.header.header.parent_hash) {
                 let message = format!("block {number} is not the child of the block recorded before it");
-                let object = format!("{}/raw", self.layout.network());
+                let object = format!("{}/raw", self.windows.layout().network());
                 return Err(SourceError::Damaged { object, message });
             }
             let next = (number < self.head.number).then(|| (number + 1, Some(block.header.hash)));
@@ -402,8 +283,4 @@ fn is(id: BlockId, hash: BlockHash) -> bool {
         BlockId::Number(_) => true,
         BlockId::Hash(asked) => asked == hash,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
