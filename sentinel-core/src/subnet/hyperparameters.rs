@@ -117,11 +117,16 @@ impl Hyperparameter {
             Unit::Blocks => format!("{value} blocks"),
             Unit::Epochs => format!("{value} epochs"),
             Unit::Choice => format!("#{value}"),
-            Unit::U16 | Unit::U64 | Unit::PerMillion => format!("{value} of 1"),
+            Unit::U16 | Unit::U64 | Unit::PerMillion => percent(&value),
             Unit::PerMille | Unit::Fixed128 => format!("{value} times"),
             Unit::Int | Unit::Bool | Unit::Difficulty => value,
         }
     }
+}
+
+fn percent(share: &str) -> String {
+    let text = format!("{:.4}", share.parse::<f64>().unwrap_or_default() * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn share(raw: u128, whole: f64) -> String {
@@ -163,6 +168,8 @@ mod tests {
         assert_eq!(parameter(500_000, Unit::Rao).display(), "τ0.0005");
         assert_eq!(parameter(23_242_757_673_173_590_016, Unit::Fixed128).value(), "1.26");
         assert_eq!(parameter(0, Unit::U64).value(), "0");
+        assert_eq!(parameter(0, Unit::U64).display(), "0 %");
+        assert_eq!(parameter(32_767, Unit::U16).display(), "49.9992 %");
         assert_eq!(parameter(360, Unit::Blocks).display(), "360 blocks");
     }
 }

@@ -191,6 +191,7 @@ fn brief(value: &Value) -> String {
                 call.args.iter().map(|arg| format!("{}: {}", arg.name, brief(&arg.value))).collect();
             format!("{}.{}({})", call.pallet, call.name, arguments.join(", "))
         }
+        Value::List(items) => format!("[{}]", items.iter().map(brief).collect::<Vec<_>>().join(", ")),
         value => serde_json::to_string(value).unwrap_or_default(),
     }
 }
