@@ -9,7 +9,10 @@ use sentinel_core::conformance;
 use sentinel_core::storage::{Key, ObjectStorage, PutMode, Storage, StorageError, StorageExt};
 
 fn key(text: &str) -> Key {
-    Key::new(text).unwrap()
+    match Key::new(text) {
+        Ok(key) => key,
+        Err(error) => panic!("the tests' keys are valid: {error}"),
+    }
 }
 
 #[tokio::test]
