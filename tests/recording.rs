@@ -12,7 +12,7 @@ use sentinel_core::conformance::{self, ChainFacts};
 use sentinel_core::decode::storage_prefix;
 use sentinel_core::engine::{RecordError, RecordOptions};
 use sentinel_core::source::{
-    ArchiveSource, BestUpdate, BlockSource, BlockSourceExt, MemoryBlock, RecordingSource, SourceError,
+    ArchiveSource, BestUpdate, BlockSource, BlockSourceExt, MemoryBlock, RecordingError, RecordingSource, SourceError,
 };
 use sentinel_core::storage::{ObjectStorage, Storage};
 use sentinel_support::chains;
@@ -230,6 +230,10 @@ async fn impossible_recordings_are_refused() -> Outcome {
     let (other, _) = chains::upgrading(3);
     let refused = record_local(&other, 1..=5, &every_block(), &storage).await;
     assert!(matches!(refused, Err(RecordError::Artifact(ArtifactError::OtherChain { .. }))));
+    let program = RecordingSource::new(Arc::new(other));
+    program.block(1.into()).await?;
+    let refused = program.finish(&storage, &"local".parse()?, false).await;
+    assert!(matches!(refused, Err(RecordingError::Artifact(ArtifactError::OtherChain { .. }))));
     Ok(())
 }
 

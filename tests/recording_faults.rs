@@ -9,9 +9,12 @@ use futures::TryStreamExt;
 use proptest::prelude::*;
 use sentinel_core::artifact::ArtifactError;
 use sentinel_core::artifact::raw::{Digest, Layout, Manifest};
+use sentinel_core::chain::{BlockId, Finality};
 use sentinel_core::source::{ArchiveSource, BlockSource, SourceError};
 use sentinel_core::storage::{Key, ObjectStorage, Storage, StorageExt};
-use sentinel_support::recordings::{FailingStorage, every_block, objects, record_local, subnets, told};
+use sentinel_support::recordings::{
+    FailingStorage, HYPERPARAMETERS, every_block, objects, record_local, subnets, told,
+};
 
 type Outcome = Result<(), Box<dyn Error>>;
 type Objects = BTreeMap<Key, Bytes>;
@@ -150,10 +153,15 @@ proptest! {
         runtime.block_on(async {
             let storage = forged(whole, key, content.into()).await.unwrap();
             let archive = ArchiveSource::open(storage, None).await.unwrap();
-            for number in 1..=LAST {
-                let _ = told(&archive, number, &every_block()).await;
+            // Only what needs the broken table: compiling runtimes again and again would take the time of this test.
+            let at = archive.head(Finality::Finalized).await.unwrap();
+            let prefix = every_block().prefixes.remove(0);
+            match table {
+                0 => drop(archive.header(BlockId::Hash(at.hash)).await),
+                1 => drop(archive.call(&at, HYPERPARAMETERS, &[0, 0]).await),
+                3 => drop(archive.runtime(&at).await),
+                _ => drop(archive.storage_prefix(at, prefix).try_collect::<Vec<_>>().await),
             }
-            let _ = archive.finalized(1).try_collect::<Vec<_>>().await;
         });
     }
 }

@@ -18,7 +18,7 @@
 //! into other bytes; the rows and the meaning stay the same.)
 //!
 //! # Tables
-//! Hashes and digests are 32 bytes. Names of tables and columns are in [`column`].
+//! Hashes and digests are 32 bytes. Names of tables and columns are in [`column`](mod@column).
 //!
 //! **`blocks`**, sorted by `number`: `number`, `hash`, `parent_hash`, `state_root`, `extrinsics_root`, `digest` (a list
 //! of SCALE items), `extrinsics` (a list, each with its length prefix), `events` (the value of `System.Events`),

@@ -77,7 +77,7 @@ pub async fn record(
         return Err(RecordError::NotFinalized { last, head: head.number });
     }
     let layout = Layout::new(network.clone());
-    check_network(storage, &layout, &identity).await?;
+    layout.check_chain(storage, identity.genesis_hash).await?;
     let mut report = RecordReport::default();
     let mut run = RecordProgress { block: first, done: 0, total: (last - first).saturating_add(1) };
     for window in Window::covering(range) {
@@ -97,22 +97,6 @@ pub async fn record(
         report.add(&sealed.manifest, blocks);
     }
     Ok(report)
-}
-
-/// Refuses to mix two chains under one name.
-async fn check_network(storage: &dyn Storage, layout: &Layout, identity: &ChainIdentity) -> Result<(), RecordError> {
-    let Some(window) = layout.windows(storage).await?.into_iter().next() else { return Ok(()) };
-    match Manifest::load(storage, layout, window).await {
-        Ok(manifest) if manifest.genesis_hash != identity.genesis_hash => Err(ArtifactError::OtherChain {
-            network: layout.network().to_string(),
-            expected: identity.genesis_hash,
-            found: manifest.genesis_hash,
-        }
-        .into()),
-        // A damaged manifest is replaced when its window is recorded again.
-        Ok(_) | Err(ArtifactError::Damaged { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Whether this window is in the store as this run would write it.

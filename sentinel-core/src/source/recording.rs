@@ -72,6 +72,7 @@ impl RecordingSource {
     ) -> Result<Vec<Manifest>, RecordingError> {
         let identity = self.inner.identity().await?;
         let layout = Layout::new(network.clone());
+        layout.check_chain(storage, identity.genesis_hash).await?;
         let mut windows: BTreeMap<u64, Vec<BlockRecord>> = BTreeMap::new();
         for record in self.canonical().await? {
             windows.entry(record.header.number / WINDOW_BLOCKS).or_default().push(record);

@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 
 use futures::TryStreamExt;
 
-use super::Table;
+use super::{Manifest, Table};
 use crate::artifact::{ArtifactError, NetworkWord};
+use crate::chain::BlockHash;
 use crate::storage::{Key, Storage, StorageError};
 
 /// How many blocks a window spans at most; windows begin at multiples of it.
@@ -109,6 +110,21 @@ impl Layout {
             windows.extend(name.and_then(Window::parse));
         }
         Ok(windows)
+    }
+
+    /// Refuses to put the windows of this chain beside those of another: [`ArtifactError::OtherChain`].
+    pub async fn check_chain(&self, storage: &dyn Storage, genesis_hash: BlockHash) -> Result<(), ArtifactError> {
+        let Some(window) = self.windows(storage).await?.into_iter().next() else { return Ok(()) };
+        match Manifest::load(storage, self, window).await {
+            Ok(manifest) if manifest.genesis_hash != genesis_hash => Err(ArtifactError::OtherChain {
+                network: self.network.to_string(),
+                expected: genesis_hash,
+                found: manifest.genesis_hash,
+            }),
+            // A damaged manifest is replaced when its window is recorded again.
+            Ok(_) | Err(ArtifactError::Damaged { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

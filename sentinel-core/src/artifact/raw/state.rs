@@ -169,6 +169,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
         #[test]
         fn knows_what_was_read_and_nothing_else(steps in prop::collection::vec(step(), 1..10)) {
             // A prefix of no bytes would cover the runtime's code.
