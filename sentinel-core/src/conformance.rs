@@ -3,10 +3,12 @@
 //! They return what does not conform instead of panicking, so that they also serve as a check of a live node.
 
 mod block_source;
+mod storage;
 
 use std::fmt;
 
 pub use block_source::{ChainFacts, block_source};
+pub use storage::storage;
 
 /// One promise of a trait that an implementation does not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]

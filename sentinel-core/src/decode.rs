@@ -1,11 +1,34 @@
 //! From bytes to facts: SCALE decoding driven by the metadata of the runtime that wrote the bytes.
 
+mod block;
+mod cursor;
+mod decoded;
+mod dispatch_error;
+mod document;
 mod error;
+mod event;
+mod extrinsic;
 mod hash;
+mod json;
 mod metadata;
+mod nested;
+mod plan;
 mod runtime;
+mod value;
+mod visit;
+mod walk;
 
+pub use block::{BlockIndex, Outcome};
+pub use decoded::Decoded;
+pub use dispatch_error::DispatchError;
+pub use document::{ExtrinsicFacts, write_event, write_events, write_extrinsic};
 pub use error::{DecodeError, DecodeErrorKind};
+pub use event::{EventRecord, Phase};
+pub use extrinsic::Extrinsic;
 pub use hash::{Hasher, storage_prefix};
+pub use json::{JsonOptions, JsonWriter};
 pub use metadata::{MetadataError, strip_docs};
-pub use runtime::{Runtime, RuntimeVersion};
+pub use nested::{NestedCall, Origin, nested_calls};
+pub use runtime::{Constant, ErrorInfo, KeyError, Pallet, Runtime, RuntimeVersion, StorageItem};
+pub use value::{Argument, Call, Event, Value};
+pub use visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};

@@ -1,8 +1,12 @@
 //! Where blocks come from: a chain, or a recording of one.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod error;
 mod ext;
 mod memory;
+#[cfg(feature = "archive")]
+mod recording;
 #[cfg(feature = "rpc")]
 mod rpc;
 
@@ -16,9 +20,13 @@ use futures::stream::BoxStream;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
 use crate::decode::Runtime;
 
+#[cfg(feature = "archive")]
+pub use archive::ArchiveSource;
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
 pub use memory::{MemoryBlock, MemorySource};
+#[cfg(feature = "archive")]
+pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
 pub use rpc::{RpcOptions, RpcSource};
 

@@ -2,5 +2,6 @@
 
 pub mod chains;
 pub mod node;
+pub mod recordings;
 pub mod rpc;
 pub mod runtimes;

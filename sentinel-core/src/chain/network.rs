@@ -26,13 +26,17 @@ pub enum Network {
     Archive,
     /// The recording of real blocks that `sentinel-cli` carries inside.
     Sample,
+    /// A recording in a directory.
+    Recording(String),
     /// A node given by its URL.
     Url(String),
 }
 
 /// A text that names no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown network `{0}`: use finney, test, local, archive, sample, or a ws://, wss://, http:// or https:// URL")]
+#[error(
+    "unknown network `{0}`: use finney, test, local, archive, sample, a ws://, wss://, http:// or https:// URL, or file://DIR for a recording"
+)]
 pub struct NetworkError(pub String);
 
 impl Network {
@@ -43,7 +47,7 @@ impl Network {
             Self::Test => Some("wss://test.finney.opentensor.ai:443"),
             Self::Local => Some("ws://127.0.0.1:9944"),
             Self::Archive => Some("wss://archive.chain.opentensor.ai:443"),
-            Self::Sample => None,
+            Self::Sample | Self::Recording(_) => None,
             Self::Url(url) => Some(url),
         }
     }
@@ -60,6 +64,9 @@ impl FromStr for Network {
             "archive" => Ok(Self::Archive),
             "sample" => Ok(Self::Sample),
             url => {
+                if let Some(folder) = url.strip_prefix("file://").filter(|folder| !folder.is_empty()) {
+                    return Ok(Self::Recording(folder.to_owned()));
+                }
                 let host =
                     ["ws://", "wss://", "http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
                 match host {
@@ -74,6 +81,7 @@ impl FromStr for Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Recording(folder) => return write!(f, "file://{folder}"),
             Self::Finney => "finney",
             Self::Test => "test",
             Self::Local => "local",

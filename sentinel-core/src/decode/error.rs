@@ -45,6 +45,9 @@ pub enum DecodeErrorKind {
     /// A compact integer too large for its type.
     #[error("a compact integer larger than its {0} bits")]
     CompactOverflow(u32),
+    /// A compact integer in a longer form than it needs.
+    #[error("a compact integer that is not in its shortest form")]
+    LongCompact,
     /// More items than the remaining bytes can hold, or than the guard allows.
     #[error("{items} items announced, at most {most} possible")]
     TooManyItems {
@@ -87,13 +90,6 @@ impl DecodeError {
     #[cold]
     pub(crate) fn of(mut self, item: impl Into<String>) -> Self {
         self.0.item.get_or_insert_with(|| item.into());
-        self
-    }
-
-    /// Moves the offset by what stands in front of the slice that was decoded.
-    #[cold]
-    pub(crate) fn shifted(mut self, by: usize) -> Self {
-        self.0.offset += by;
         self
     }
 

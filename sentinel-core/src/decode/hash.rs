@@ -53,16 +53,6 @@ impl Hasher {
             _ => None,
         }
     }
-
-    /// Bytes of hash written by hashers that lose the key.
-    pub(crate) fn hash_len(self) -> usize {
-        match self {
-            Self::Blake2_128 | Self::Twox128 | Self::Blake2_128Concat => 16,
-            Self::Blake2_256 | Self::Twox256 => 32,
-            Self::Twox64Concat => 8,
-            Self::Identity => 0,
-        }
-    }
 }
 
 fn blake2(key: &[u8], len: usize, out: &mut Vec<u8>) {

@@ -1,9 +1,13 @@
 //! Reading metadata blobs of versions 14, 15 and 16.
 
+pub(crate) mod view;
+
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use parity_scale_codec::{Decode, Encode};
 use scale_info::PortableRegistry;
 use scale_info::form::PortableForm;
+
+pub(crate) use view::View;
 
 /// Why a blob is not metadata that this library can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

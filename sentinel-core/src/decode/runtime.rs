@@ -1,12 +1,19 @@
 //! One runtime: its metadata compiled for decoding.
 
+mod pallet;
+
+use std::collections::HashMap;
 use std::fmt;
 
-use frame_metadata::RuntimeMetadata;
 use parity_scale_codec::Decode;
 
-use super::metadata::{self, MetadataError};
+use super::decoded::Decoded;
+use super::error::{DecodeError, DecodeErrorKind};
+use super::metadata::{self, MetadataError, View};
+use super::plan::{self, Op, PlanId, Plans};
 use crate::chain::blake2_256;
+
+pub use pallet::{Constant, ErrorInfo, KeyError, Pallet, StorageItem};
 
 /// Name and versions of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Decode, serde::Serialize, serde::Deserialize)]
@@ -31,23 +38,111 @@ pub struct RuntimeVersion {
 }
 
 /// One runtime: its metadata compiled for decoding.
+///
+/// Compiled once, immutable, shared between threads. Everything is found by name; indexes shift between runtimes.
+///
+/// ```no_run
+/// use sentinel_core::decode::{JsonOptions, Runtime};
+///
+/// let runtime = Runtime::from_metadata(&std::fs::read("metadata.scale")?)?;
+/// let tempo = runtime.storage_item("SubtensorModule", "Tempo").expect("every subtensor has it");
+/// let mut json = Vec::new();
+/// tempo.value(&runtime, &[0x68, 0x01]).write_json(&mut json, JsonOptions::default())?;
+/// assert_eq!(json, b"360");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Runtime {
     metadata: Box<[u8]>,
+    metadata_version: u32,
     digest: [u8; 32],
     version: RuntimeVersion,
+    pub(crate) plans: Plans,
+    pub(crate) parts: Parts,
+    pallets: Vec<Pallet>,
+    apis: HashMap<String, Api>,
+}
+
+/// Plans of the parts of a block.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) call: PlanId,
+    pub(crate) event: PlanId,
+    pub(crate) address: PlanId,
+    pub(crate) signature: PlanId,
+    /// Transaction extensions by the version of their set.
+    pub(crate) extensions: Vec<(u8, Vec<Extension>)>,
+    /// Pallet and event index of `System.ExtrinsicSuccess` and `System.ExtrinsicFailed`.
+    pub(crate) success: Option<[u8; 2]>,
+    pub(crate) failed: Option<[u8; 2]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Extension {
+    pub(crate) name: String,
+    pub(crate) plan: PlanId,
+    pub(crate) role: ExtensionRole,
+}
+
+/// What an extension tells about an extrinsic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExtensionRole {
+    Era,
+    Nonce,
+    Tip,
+    Other,
+}
+
+/// A runtime API function.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    inputs: Vec<(String, PlanId)>,
+    output: PlanId,
 }
 
 impl Runtime {
     /// Compiles metadata of version 14, 15 or 16.
     pub fn from_metadata(bytes: &[u8]) -> Result<Self, MetadataError> {
         let metadata = metadata::parse(bytes)?;
-        let version = version(&metadata)?;
-        Ok(Self { metadata: bytes.into(), digest: blake2_256(bytes), version })
+        let view = View::new(&metadata)?;
+        let plans = plan::compile(view.types, view.call, view.event)?;
+        let pallets: Vec<Pallet> = view.pallets.iter().map(|pallet| Pallet::new(pallet, view.types)).collect();
+        let version = pallets
+            .iter()
+            .find(|pallet| pallet.name() == "System")
+            .and_then(|system| system.constant("Version"))
+            .ok_or_else(|| MetadataError::Inconsistent("no constant System.Version".to_owned()))?;
+        let version = RuntimeVersion::decode(&mut version.bytes())
+            .map_err(|error| MetadataError::Inconsistent(format!("System.Version: {error}")))?;
+        let apis = view
+            .apis
+            .iter()
+            .flat_map(|api| api.methods.iter().map(move |method| (api, method)))
+            .map(|(api, method)| {
+                let inputs = method.inputs.iter().map(|(name, ty)| ((*name).to_owned(), PlanId(*ty))).collect();
+                (format!("{}_{}", api.name, method.name), Api { inputs, output: PlanId(method.output) })
+            })
+            .collect();
+        let parts = Parts::new(&view, &plans);
+        Ok(Self {
+            metadata: bytes.into(),
+            metadata_version: view.version,
+            digest: blake2_256(bytes),
+            version,
+            plans,
+            parts,
+            pallets,
+            apis,
+        })
     }
 
     /// The metadata blob that this runtime was compiled from.
     pub fn metadata(&self) -> &[u8] {
         &self.metadata
+    }
+
+    /// The version of the metadata format: 14, 15 or 16.
+    pub fn metadata_version(&self) -> u32 {
+        self.metadata_version
     }
 
     /// blake2b-256 of the metadata blob.
@@ -59,31 +154,115 @@ impl Runtime {
     pub fn version(&self) -> &RuntimeVersion {
         &self.version
     }
+
+    /// All pallets, in the order of the metadata.
+    pub fn pallets(&self) -> &[Pallet] {
+        &self.pallets
+    }
+
+    /// A pallet by name.
+    pub fn pallet(&self, name: &str) -> Option<&Pallet> {
+        self.pallets.iter().find(|pallet| pallet.name() == name)
+    }
+
+    /// A pallet by the index that calls, events and errors carry.
+    pub fn pallet_by_index(&self, index: u8) -> Option<&Pallet> {
+        self.pallets.iter().find(|pallet| pallet.index() == index)
+    }
+
+    /// A storage item by pallet and name.
+    pub fn storage_item(&self, pallet: &str, item: &str) -> Option<&StorageItem> {
+        self.pallet(pallet)?.storage_item(item)
+    }
+
+    /// Number of types; ids run from 0.
+    pub fn type_count(&self) -> u32 {
+        self.plans.len() as u32
+    }
+
+    /// Bytes as a value of the type with this id in the metadata.
+    pub fn decode<'b>(&self, type_id: u32, bytes: &'b [u8]) -> Result<Decoded<'_, 'b>, DecodeError> {
+        if !self.plans.contains(PlanId(type_id)) {
+            return Err(DecodeError::new(DecodeErrorKind::UnknownType(type_id), 0));
+        }
+        Ok(Decoded::new(&self.plans, PlanId(type_id), bytes))
+    }
+
+    /// Bytes as a call (without the envelope of an extrinsic).
+    pub fn call<'b>(&self, bytes: &'b [u8]) -> Decoded<'_, 'b> {
+        Decoded::new(&self.plans, self.parts.call, bytes)
+    }
+
+    /// Whether the metadata describes this runtime API function (`Trait_method`); version 14 describes none.
+    pub fn has_api(&self, function: &str) -> bool {
+        self.apis.contains_key(function)
+    }
+
+    /// Whether the metadata describes runtime APIs at all, so that a missing function is really missing.
+    pub fn describes_apis(&self) -> bool {
+        !self.apis.is_empty()
+    }
+
+    /// The answer of a runtime API function; `None` where the metadata does not describe the function.
+    pub fn api_answer<'b>(&self, function: &str, answer: &'b [u8]) -> Option<Decoded<'_, 'b>> {
+        Some(Decoded::new(&self.plans, self.apis.get(function)?.output, answer))
+    }
+
+    /// Names and number of arguments of a runtime API function.
+    pub fn api_inputs(&self, function: &str) -> Option<impl Iterator<Item = &str>> {
+        Some(self.apis.get(function)?.inputs.iter().map(|(name, _)| name.as_str()))
+    }
 }
 
-fn version(metadata: &RuntimeMetadata) -> Result<RuntimeVersion, MetadataError> {
-    macro_rules! system_version {
-        ($metadata:expr) => {
-            $metadata
-                .pallets
-                .iter()
-                .find(|pallet| pallet.name == "System")
-                .and_then(|system| system.constants.iter().find(|constant| constant.name == "Version"))
-                .map(|constant| constant.value.as_slice())
+impl Parts {
+    fn new(view: &View<'_>, plans: &Plans) -> Self {
+        let role = |name: &str, plan: PlanId| match (name, plans.get(plan).op) {
+            ("CheckMortality" | "CheckEra", Op::Era) => ExtensionRole::Era,
+            ("CheckNonce", Op::Compact(_)) => ExtensionRole::Nonce,
+            ("ChargeTransactionPayment", Op::Compact(_)) => ExtensionRole::Tip,
+            _ => ExtensionRole::Other,
         };
+        let extensions = view
+            .extrinsic
+            .extensions
+            .iter()
+            .map(|(version, extensions)| {
+                let extensions = extensions
+                    .iter()
+                    .map(|extension| {
+                        let plan = PlanId(extension.ty);
+                        Extension { name: extension.name.to_owned(), plan, role: role(extension.name, plan) }
+                    })
+                    .collect();
+                (*version, extensions)
+            })
+            .collect();
+        let system_event = |name: &str| {
+            let Op::Event(pallets) = plans.get(PlanId(view.event)).op else { return None };
+            let pallets = plans.enumeration(pallets).variants();
+            let system = pallets.iter().find(|pallet| plans.name(pallet.name).text() == "System")?;
+            let Op::Enum(events) = plans.get(plans.fields(system.fields).first()?.plan).op else { return None };
+            let events = plans.enumeration(events).variants();
+            let event = events.iter().find(|event| plans.name(event.name).text() == name)?;
+            Some([system.index, event.index])
+        };
+        Self {
+            call: PlanId(view.call),
+            event: PlanId(view.event),
+            address: PlanId(view.extrinsic.address),
+            signature: PlanId(view.extrinsic.signature),
+            extensions,
+            success: system_event("ExtrinsicSuccess"),
+            failed: system_event("ExtrinsicFailed"),
+        }
     }
-    let value = match metadata {
-        RuntimeMetadata::V14(metadata) => system_version!(metadata),
-        RuntimeMetadata::V15(metadata) => system_version!(metadata),
-        RuntimeMetadata::V16(metadata) => system_version!(metadata),
-        other => return Err(MetadataError::Version(other.version())),
-    };
-    let mut value = value.ok_or_else(|| MetadataError::Inconsistent("no constant System.Version".to_owned()))?;
-    RuntimeVersion::decode(&mut value).map_err(|error| MetadataError::Inconsistent(format!("System.Version: {error}")))
 }
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("version", &self.version)
+            .field("metadata_version", &self.metadata_version)
+            .finish_non_exhaustive()
     }
 }

@@ -84,6 +84,14 @@ pub enum SourceError {
         /// The block.
         block: BlockId,
     },
+    /// An object of a recording is not what was written: restore it, or record the blocks again.
+    #[error("the recording is damaged: {object}: {message}")]
+    Damaged {
+        /// Key of the object.
+        object: String,
+        /// What does not fit.
+        message: String,
+    },
     /// The bytes do not fit the runtime that should have written them.
     #[error("block {block} cannot be decoded")]
     Decode {

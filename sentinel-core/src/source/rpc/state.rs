@@ -143,7 +143,7 @@ impl Inner {
             let prefix = prefix.clone();
             async move {
                 let keys = match page {
-                    Page::Last => return Ok(None),
+                    Page::Last => return Ok::<_, SourceError>(None),
                     Page::Keys(keys) => keys,
                     Page::First => self.page(&at, &prefix, None).await?,
                 };

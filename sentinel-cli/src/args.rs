@@ -1,0 +1,188 @@
+//! Flags and commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sentinel_core::chain::{BlockId, NetUid};
+use sentinel_core::decode::JsonOptions;
+
+use crate::output::Format;
+
+/// Read the Bittensor chain: blocks, extrinsics, events, hyperparameters, recordings.
+#[derive(Debug, Parser)]
+#[command(name = "sentinel-cli", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes, before or after its name.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Network to read: finney, test, local, archive, sample (built in, no node needed), a ws://, wss://, http:// or
+    /// https:// URL, or file://DIR for a recording. Given several times, the next one is tried when one cannot be
+    /// reached.
+    #[arg(
+        short,
+        long = "network",
+        global = true,
+        env = "BITTENSOR_NETWORK",
+        value_name = "NETWORK",
+        value_delimiter = ',',
+        default_value = "finney"
+    )]
+    pub(crate) networks: Vec<String>,
+    /// Block number, or 0x hash. Default: the newest finalized block.
+    #[arg(short, long, global = true, value_name = "BLOCK")]
+    pub(crate) block: Option<BlockId>,
+    /// Subnet.
+    #[arg(short = 'u', long, global = true, value_name = "NETUID")]
+    pub(crate) netuid: Option<NetUid>,
+    /// Form of the output on stdout.
+    #[arg(short, long, global = true, value_enum, ignore_case = true, default_value = "table")]
+    pub(crate) format: Format,
+    /// Byte vectors are always 0x hex, also those that are valid text.
+    #[arg(long, global = true)]
+    pub(crate) strict: bool,
+    /// Integers beyond 2^53 are strings in JSON.
+    #[arg(long, global = true)]
+    pub(crate) safe_integers: bool,
+    /// Errors only, and nothing else, on stderr.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more on stderr; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Common {
+    pub(crate) fn json(&self, call_hashes: bool) -> JsonOptions {
+        JsonOptions { strict_bytes: self.strict, safe_integers: self.safe_integers, call_hashes }
+    }
+
+    /// A usage error for a flag that this command would have to ignore.
+    pub(crate) fn refuse_netuid(&self, command: &str) -> Result<(), crate::exit::CliError> {
+        match self.netuid {
+            Some(_) => Err(crate::exit::CliError::Usage(format!("--netuid does not apply to `{command}`"))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One block.
+    #[command(subcommand)]
+    Block(Block),
+    /// The runtime at a block.
+    #[command(subcommand)]
+    Runtime(Runtime),
+    /// Decode SCALE bytes with a metadata file; needs no node.
+    Decode(Decode),
+    /// Record a range of blocks, to be replayed without a node.
+    Record(Record),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Block {
+    /// Number, hash, time, runtime and counts.
+    Info,
+    /// Extrinsics with signer, arguments, status, error, nested calls and events. With --netuid, those of one subnet.
+    Extrinsics {
+        /// Also the blake2b-256 hash of every call.
+        #[arg(long)]
+        hashes: bool,
+    },
+    /// Events with their fields.
+    Events,
+    /// Hyperparameters of every subnet, or of one with --netuid: raw, and in their unit.
+    Hyperparameters,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runtime {
+    /// Name and versions.
+    #[command(alias = "version")]
+    Info,
+    /// Every error of every pallet, with the numbers that dispatch errors carry.
+    Errors,
+    /// The metadata blob, as bytes to a file or as hex to stdout.
+    Metadata {
+        /// File to write.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Leave out the documentation texts.
+        #[arg(long)]
+        no_docs: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decode {
+    /// Metadata of version 14, 15 or 16, as `runtime metadata --out` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: PathBuf,
+    /// What the bytes are.
+    #[arg(long, value_enum, conflicts_with = "type_id")]
+    pub(crate) what: Option<What>,
+    /// The storage item, with `--what storage`: Pallet.Item.
+    #[arg(long, value_name = "PALLET.ITEM", required_if_eq("what", "storage"))]
+    pub(crate) item: Option<String>,
+    /// The bytes are a value of the type with this id in the metadata.
+    #[arg(long, value_name = "N")]
+    pub(crate) type_id: Option<u32>,
+    /// The bytes, with or without 0x. Without them, JSON lines {"type_id": n, "hex": "0x…"} are read from stdin and each
+    /// is answered by one JSON line.
+    #[arg(value_name = "HEX")]
+    pub(crate) hex: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// One extrinsic, with its length prefix.
+    Extrinsic,
+    /// The value of System.Events.
+    Events,
+    /// A value of the storage item given by --item.
+    Storage,
+    /// A call, without the envelope of an extrinsic.
+    Call,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// First block.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: u64,
+    /// Last block.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) to: u64,
+    /// Directory to write to; made if missing. A recording already there is continued.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Which state to record besides what the blocks themselves need.
+    #[arg(long, value_enum, default_value = "first")]
+    pub(crate) state: StateScan,
+    /// The word for the network in the names of the files, instead of the network's own or one made of its genesis hash.
+    #[arg(long, value_name = "WORD")]
+    pub(crate) name: Option<String>,
+    /// Keep the documentation texts of the metadata.
+    #[arg(long)]
+    pub(crate) docs: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateScan {
+    /// All of SubtensorModule at the first block of each window of 1,000.
+    First,
+    /// All of SubtensorModule at every block, of which the changes are kept: for nodes on this machine.
+    Every,
+}

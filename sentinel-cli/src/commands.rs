@@ -1,0 +1,38 @@
+//! One file per noun; each command takes the writer it writes to.
+
+mod block;
+mod decode;
+mod record;
+mod runtime;
+
+use std::future::Future;
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command};
+use crate::exit::{CliError, Exit};
+
+/// Runs the command.
+pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let common = &cli.common;
+    match &cli.command {
+        Command::Block(command) => with_runtime(block::run(common, command, out)),
+        Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
+        Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
+        Command::Record(args) => with_runtime(record::run(common, args, out)),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Only commands that talk to a node need an async runtime.
+fn with_runtime<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::File { what: "cannot start".to_owned(), source })?
+        .block_on(work)
+}

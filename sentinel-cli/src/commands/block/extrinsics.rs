@@ -1,0 +1,171 @@
+//! `block extrinsics`: who called what, and how it ended.
+
+use std::io::Write;
+
+use sentinel_core::decode::{BlockIndex, ExtrinsicFacts, JsonOptions, Outcome, Value};
+use sentinel_core::source::{BlockSource, RawBlock};
+use sentinel_core::text::terminal_safe;
+
+use super::{fetch, index, listing};
+use crate::args::Common;
+use crate::exit::{CliError, Exit};
+use crate::output::{self, Format};
+
+pub(super) async fn run(
+    common: &Common,
+    source: &dyn BlockSource,
+    hashes: bool,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let block = fetch(common, source).await?;
+    let index = index(&block)?;
+    let number = block.reference().number;
+    // One extrinsic that does not decode must not hide the others: it is named on stderr, and the exit code tells.
+    let mut chosen = Vec::new();
+    let mut exit = Exit::Done;
+    for at in 0..index.extrinsics().len() {
+        match index.facts(at) {
+            Some(Ok(facts)) if common.netuid.is_none_or(|netuid| facts.netuid == Some(netuid.0.into())) => {
+                chosen.push((at, facts));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                exit = Exit::Partly;
+                let error = error.to_string();
+                tracing::error!("extrinsic {at} of block {number} cannot be decoded: {}", terminal_safe(&error));
+            }
+            None => exit = undecodable(&index, at, number),
+        }
+    }
+    write(&block, &index, &chosen, common, common.json(hashes), out)?;
+    Ok(exit)
+}
+
+fn undecodable(index: &BlockIndex<'_, '_>, at: usize, number: u64) -> Exit {
+    if let Some(Err(error)) = index.extrinsics().get(at) {
+        let error = error.to_string();
+        tracing::error!("extrinsic {at} of block {number} cannot be decoded: {}", terminal_safe(&error));
+    }
+    Exit::Partly
+}
+
+fn write(
+    block: &RawBlock,
+    index: &BlockIndex<'_, '_>,
+    chosen: &[(usize, ExtrinsicFacts)],
+    common: &Common,
+    json: JsonOptions,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let number = block.reference().number;
+    let decode = |source| CliError::Decode { block: number, source };
+    match common.format {
+        Format::Json => {
+            let mut items = vec![b'['];
+            for (position, (at, _)) in chosen.iter().enumerate() {
+                if position > 0 {
+                    items.push(b',');
+                }
+                index.write_extrinsic(*at, Some(number), json, &mut items).map_err(decode)?;
+            }
+            items.push(b']');
+            out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), &items)))?;
+        }
+        Format::Jsonl => {
+            let mut line = Vec::new();
+            for (at, _) in chosen {
+                line.clear();
+                index.write_extrinsic(*at, Some(number), json, &mut line).map_err(decode)?;
+                line.push(b'\n');
+                out.write_all(&line)?;
+            }
+        }
+        Format::Csv => {
+            let header = [
+                "id",
+                "index",
+                "extrinsic_hash",
+                "call_module",
+                "call_function",
+                "call_args",
+                "address",
+                "nonce",
+                "tip",
+                "era",
+                "status",
+                "error",
+                "netuid",
+            ];
+            output::csv(out, &header, chosen.iter().map(|(at, facts)| csv_row(number, index, *at, facts)))?;
+        }
+        Format::Table => {
+            let header = ["Id", "Call", "Status", "Signer", "Nonce", "Arguments"];
+            output::table(out, &header, chosen.iter().map(|(at, facts)| table_row(number, index, *at, facts)))?;
+        }
+    }
+    Ok(())
+}
+
+fn status(facts: &ExtrinsicFacts) -> (&'static str, String) {
+    match &facts.outcome {
+        Some(Outcome::Success) => ("success", String::new()),
+        Some(Outcome::Failed(error)) => ("failed", error.full_name()),
+        None => ("", String::new()),
+    }
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn csv_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &ExtrinsicFacts) -> Vec<String> {
+    let (status, error) = status(facts);
+    let Some(Ok(extrinsic)) = index.extrinsics().get(at) else { return Vec::new() };
+    vec![
+        format!("{number}-{at:04}"),
+        at.to_string(),
+        const_hex::encode_prefixed(extrinsic.hash()),
+        facts.call.pallet.clone(),
+        facts.call.name.clone(),
+        serde_json::to_string(&facts.call.args).unwrap_or_default(),
+        optional(extrinsic.signer()),
+        optional(extrinsic.nonce()),
+        optional(extrinsic.tip()),
+        extrinsic.era().map(const_hex::encode).unwrap_or_default(),
+        status.to_owned(),
+        error,
+        optional(facts.netuid),
+    ]
+}
+
+fn table_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &ExtrinsicFacts) -> Vec<String> {
+    let (status, error) = status(facts);
+    let Some(Ok(extrinsic)) = index.extrinsics().get(at) else { return Vec::new() };
+    let status = match status {
+        "success" => "✓".to_owned(),
+        "failed" => format!("✗ {error}"),
+        _ => "?".to_owned(),
+    };
+    let arguments: Vec<String> =
+        facts.call.args.iter().map(|arg| format!("{}: {}", arg.name, brief(&arg.value))).collect();
+    vec![
+        format!("{number}-{at:04}"),
+        format!("{}.{}", facts.call.pallet, facts.call.name),
+        status,
+        optional(extrinsic.signer()),
+        optional(extrinsic.nonce()),
+        output::shortened(&arguments.join(", "), 80),
+    ]
+}
+
+/// A value in a few words.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Call(call) => {
+            let arguments: Vec<String> =
+                call.args.iter().map(|arg| format!("{}: {}", arg.name, brief(&arg.value))).collect();
+            format!("{}.{}({})", call.pallet, call.name, arguments.join(", "))
+        }
+        value => serde_json::to_string(value).unwrap_or_default(),
+    }
+}

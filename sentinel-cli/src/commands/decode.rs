@@ -1,0 +1,146 @@
+//! `decode`: SCALE bytes to JSON with a metadata file.
+
+use std::io::{BufRead, Write};
+
+use sentinel_core::decode::{DecodeError, JsonOptions, Runtime, write_events, write_extrinsic};
+use serde::Deserialize;
+
+use crate::args::{Common, Decode, What};
+use crate::exit::{CliError, Exit};
+use crate::output::indented;
+
+pub(crate) fn run(
+    common: &Common,
+    args: &Decode,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    let runtime = open(args)?;
+    // The shape that SDK users know has the hash of every call.
+    let decoder = Decoder { runtime: &runtime, args, json: common.json(true) };
+    match &args.hex {
+        Some(hex) => decoder.one(hex, out),
+        None => decoder.lines(input, out),
+    }
+}
+
+fn open(args: &Decode) -> Result<Runtime, CliError> {
+    let file = args.metadata.display().to_string();
+    let bytes = std::fs::read(&args.metadata)
+        .map_err(|source| CliError::File { what: format!("cannot read the metadata file {file}"), source })?;
+    Runtime::from_metadata(&bytes).map_err(|source| CliError::Metadata { file, source })
+}
+
+struct Decoder<'a> {
+    runtime: &'a Runtime,
+    args: &'a Decode,
+    json: JsonOptions,
+}
+
+/// One line of input.
+#[derive(Deserialize)]
+struct Line {
+    type_id: Option<u32>,
+    hex: String,
+}
+
+impl Decoder<'_> {
+    fn one(&self, hex: &str, out: &mut dyn Write) -> Result<Exit, CliError> {
+        let Some(kind) = self.kind(self.args.type_id) else {
+            return Err(CliError::Usage(
+                "say what the bytes are: --what extrinsic|events|storage|call, or --type-id N".into(),
+            ));
+        };
+        let bytes = bytes(hex).map_err(CliError::Usage)?;
+        let mut json = Vec::new();
+        self.value(kind, &bytes, &mut json).map_err(CliError::Failed)?;
+        out.write_all(&indented(&json))?;
+        Ok(Exit::Done)
+    }
+
+    /// Answers every line by one line, in order.
+    fn lines(&self, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Exit, CliError> {
+        let (mut line, mut answer, mut value) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            line.clear();
+            let read = input.read_until(b'\n', &mut line);
+            if read.map_err(|source| CliError::File { what: "cannot read stdin".to_owned(), source })? == 0 {
+                return Ok(Exit::Done);
+            }
+            answer.clear();
+            value.clear();
+            answer.push(b'{');
+            let result = match serde_json::from_slice::<Line>(&line) {
+                Ok(Line { type_id, hex }) => {
+                    if let Some(type_id) = type_id {
+                        write!(answer, "\"type_id\":{type_id},")?;
+                    }
+                    self.answer(type_id, &hex, &mut value)
+                }
+                Err(error) => Err(format!("not a line of the form {{\"type_id\": n, \"hex\": \"0x…\"}}: {error}")),
+            };
+            match result {
+                Ok(()) => {
+                    answer.extend_from_slice(b"\"value\":");
+                    answer.extend_from_slice(&value);
+                }
+                Err(error) => {
+                    answer.extend_from_slice(b"\"error\":");
+                    serde_json::to_writer(&mut answer, &error)?;
+                }
+            }
+            answer.extend_from_slice(b"}\n");
+            out.write_all(&answer)?;
+        }
+    }
+
+    fn answer(&self, type_id: Option<u32>, hex: &str, json: &mut Vec<u8>) -> Result<(), String> {
+        let kind = self.kind(type_id.or(self.args.type_id)).ok_or("the line has no type_id")?;
+        let bytes = bytes(hex)?;
+        self.value(kind, &bytes, json)
+    }
+
+    fn kind(&self, type_id: Option<u32>) -> Option<Kind> {
+        type_id.map(Kind::Type).or(self.args.what.map(Kind::What))
+    }
+
+    fn value(&self, kind: Kind, bytes: &[u8], json: &mut Vec<u8>) -> Result<(), String> {
+        let decode = |error: DecodeError| error.to_string();
+        match kind {
+            Kind::Type(id) => {
+                self.runtime.decode(id, bytes).and_then(|value| value.write_json(json, self.json)).map_err(decode)
+            }
+            Kind::What(What::Call) => self.runtime.call(bytes).write_json(json, self.json).map_err(decode),
+            Kind::What(What::Storage) => {
+                let path = self.args.item.as_deref().unwrap_or_default();
+                let item = path.split_once('.').and_then(|(pallet, item)| self.runtime.storage_item(pallet, item));
+                let item =
+                    item.ok_or_else(|| format!("the metadata has no storage item `{path}`; write Pallet.Item"))?;
+                item.value(self.runtime, bytes).write_json(json, self.json).map_err(decode)
+            }
+            Kind::What(What::Extrinsic) => {
+                let extrinsic = self.runtime.extrinsic(bytes).map_err(decode)?;
+                write_extrinsic(&extrinsic, self.json, json).map_err(decode)
+            }
+            Kind::What(What::Events) => {
+                let events = self.runtime.events(bytes).map_err(decode)?;
+                write_events(None, events.iter(), self.json, json).map_err(decode)
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Type(u32),
+    What(What),
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, String> {
+    let digits = hex.trim();
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    if digits.len() % 2 != 0 {
+        return Err(format!("bad hex: {} digits, an odd number", digits.len()));
+    }
+    const_hex::decode(digits).map_err(|error| format!("bad hex: {error}"))
+}

@@ -1,0 +1,118 @@
+//! Exit codes, and the errors that lead to them.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use sentinel_core::artifact::ArtifactError;
+use sentinel_core::chain::{NetworkError, ParseBlockIdError};
+use sentinel_core::decode::{DecodeError, MetadataError};
+use sentinel_core::engine::RecordError;
+use sentinel_core::source::SourceError;
+use sentinel_core::storage::StorageError;
+use sentinel_core::subnet::SubnetError;
+use sentinel_core::text::terminal_safe;
+
+/// What a run tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done,
+    Failed,
+    Usage,
+    Partly,
+    StatePruned,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Partly => 3,
+            Exit::StatePruned => 4,
+        })
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Failed(String),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    Block(#[from] ParseBlockIdError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Subnet(#[from] SubnetError),
+    #[error("{file}: {source}")]
+    Metadata { file: String, source: MetadataError },
+    #[error("block {block} cannot be decoded")]
+    Decode { block: u64, source: DecodeError },
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("{what}")]
+    File { what: String, source: io::Error },
+    #[error("cannot write the output")]
+    Output(#[from] io::Error),
+    #[error("cannot write the output as JSON")]
+    Json(#[from] serde_json::Error),
+    #[error("cannot write the output as CSV")]
+    Csv(#[from] csv::Error),
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Network(_) | Self::Block(_) => Exit::Usage,
+            Self::Source(SourceError::StatePruned { .. })
+            | Self::Subnet(SubnetError::Source(SourceError::StatePruned { .. }))
+            | Self::Record(RecordError::Source { source: SourceError::StatePruned { .. }, .. }) => Exit::StatePruned,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// Whether the reader of the output has gone away, as `head` does.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<io::Error>()
+                && error.kind() == io::ErrorKind::BrokenPipe
+            {
+                return true;
+            }
+            if let Some(error) = error.downcast_ref::<serde_json::Error>()
+                && error.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
+            {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
+    /// The error and its causes on one line, safe to show.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some libraries repeat their cause in their own message.
+            if !line.ends_with(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
+            cause = error.source();
+        }
+        terminal_safe(line.trim_end()).into_owned()
+    }
+}

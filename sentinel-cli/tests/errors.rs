@@ -1,0 +1,160 @@
+//! Bad input and bad nodes: one line that says what and what to do, the right exit code, and nothing half-written.
+
+#[path = "program/program.rs"]
+mod program;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use program::{Ran, run};
+use sentinel_core::chain::{BlockId, Finality};
+use sentinel_core::source::BlockSource;
+use sentinel_support::chains;
+use sentinel_support::node::{Answer, Node};
+
+const FORMATS: [&str; 4] = ["table", "json", "jsonl", "csv"];
+
+/// One line on stderr with these words, this exit code, and nothing on stdout.
+fn fails(ran: &Ran, code: i32, words: &[&str]) {
+    assert_eq!(ran.code, code, "{ran:?}");
+    assert_eq!(ran.stdout, "", "{ran:?}");
+    assert_eq!(ran.stderr.trim_end().lines().count(), 1, "{ran:?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "`{word}` is missing: {ran:?}");
+    }
+}
+
+#[test]
+fn an_unknown_network_names_the_known_ones() {
+    for format in FORMATS {
+        let ran = run(&["-n", "finny", "block", "info", "-f", format]);
+        fails(&ran, 2, &["finny", "finney", "archive", "sample", "ws://"]);
+    }
+}
+
+#[test]
+fn a_dead_node_is_given_up_soon() {
+    for (url, host) in [("ws://127.0.0.1:1", "127.0.0.1:1"), ("http://127.0.0.1:1", "127.0.0.1:1")] {
+        let start = Instant::now();
+        let ran = run(&["-n", url, "block", "info", "-f", "json"]);
+        fails(&ran, 1, &[host]);
+        // A guard against waiting for ever, not a measurement.
+        assert!(start.elapsed() < Duration::from_secs(60));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_node_is_given_up() {
+    // Accepts connections and never says a word.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let held = std::thread::spawn(move || listener.accept().map(|(stream, _)| stream));
+    let ran =
+        tokio::task::spawn_blocking(move || run(&["-n", &format!("ws://127.0.0.1:{port}"), "block", "info"])).await;
+    fails(&ran.expect("it ran"), 1, &["127.0.0.1"]);
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_beyond_the_head_names_the_head() {
+    let node = node().await;
+    for format in FORMATS {
+        let ran = ask(&node, &["block", "info", "-b", "4000000", "-f", format]).await;
+        fails(&ran, 1, &["4000000", "newest"]);
+    }
+    let hash = format!("0x{}", "ab".repeat(32));
+    fails(&ask(&node, &["block", "events", "-b", &hash]).await, 1, &[&hash]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pruned_state_advises_an_archive() {
+    let node = node().await;
+    for method in ["state_getStorage", "state_queryStorageAt", "state_getKeysPaged", "state_call"] {
+        let text = "Client error: UnknownBlock: State already discarded for 0x1234";
+        node.script(method, Answer::error(4003, text));
+    }
+    for command in ["extrinsics", "events", "hyperparameters"] {
+        for format in FORMATS {
+            let ran = ask(&node, &["block", command, "-f", format]).await;
+            fails(&ran, 4, &["archive"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subnet_that_does_not_exist_names_those_that_do() {
+    let ran = run(&["-n", "sample", "block", "hyperparameters", "-u", "999", "-f", "json"]);
+    fails(&ran, 1, &["999", "there are 0, 1"]);
+}
+
+#[test]
+fn bad_input_to_decode() {
+    let metadata = program::fixture("metadata/raonet-218-v14.scale");
+    let decode = |args: &[&str]| run(&[&["decode", "--metadata", &metadata], args].concat());
+    fails(&decode(&["--type-id", "0", "0xzz"]), 2, &["bad hex"]);
+    fails(&decode(&["--type-id", "0", "0x123"]), 2, &["bad hex", "odd"]);
+    fails(&decode(&["0x00"]), 2, &["--what", "--type-id"]);
+    fails(&decode(&["--type-id", "99999", "0x00"]), 1, &["no type 99999"]);
+    fails(&decode(&["--what", "storage", "--item", "Nothing.Here", "0x00"]), 1, &["Nothing.Here", "Pallet.Item"]);
+    fails(&decode(&["--what", "extrinsic", "0x04"]), 1, &["more bytes expected"]);
+    let missing = run(&["decode", "--metadata", "/nowhere/metadata.scale", "--type-id", "0", "0x00"]);
+    fails(&missing, 1, &["/nowhere/metadata.scale"]);
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    fails(
+        &run(&["decode", "--metadata", manifest, "--type-id", "0", "0x00"]),
+        1,
+        &["Cargo.toml", "not runtime metadata"],
+    );
+}
+
+#[test]
+fn decode_answers_every_line_by_one_line() {
+    let metadata = program::fixture("metadata/raonet-218-v14.scale");
+    let input =
+        "{\"type_id\": 2, \"hex\": \"0x07\"}\nnonsense\n\n{\"type_id\": 99999, \"hex\": \"0x\"}\n{\"hex\": \"0x00\"}\n";
+    let ran = program::run_with_input(&["decode", "--metadata", &metadata], input);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let lines: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 5, "{ran:?}");
+    assert_eq!(lines[0], serde_json::json!({ "type_id": 2, "value": 7 }));
+    assert!(lines[1..].iter().all(|line| line["error"].is_string()), "{ran:?}");
+}
+
+#[test]
+fn wrong_usage() {
+    assert_eq!(run(&["block", "info", "-b", "seven"]).code, 2);
+    assert_eq!(run(&["block"]).code, 2);
+    fails(&run(&["-n", "sample", "runtime", "info", "-u", "1"]), 2, &["--netuid"]);
+    fails(
+        &run(&["-n", "sample", "record", "--from", "9", "--to", "3", "--out", "/nowhere"]),
+        2,
+        &["--from 9", "--to 3"],
+    );
+    fails(&run(&["-n", "file:///nowhere/at/all", "block", "info"]), 1, &["/nowhere/at/all"]);
+    assert_eq!(run(&["--help"]).code, 0);
+}
+
+#[test]
+fn a_block_outside_the_sample_is_not_recorded_rather_than_empty() {
+    for command in ["info", "extrinsics", "events", "hyperparameters"] {
+        let ran = run(&["-n", "sample", "-f", "json", "block", command, "-b", "100000"]);
+        fails(&ran, 1, &["100000"]);
+    }
+}
+
+async fn node() -> Node {
+    let source = chains::upgrading(2).0;
+    assert!(source.head(Finality::Finalized).await.is_ok());
+    assert!(source.header(BlockId::Number(1)).await.is_ok());
+    Node::serve(Arc::new(source)).await.expect("a port")
+}
+
+/// The program is another process; the node must be able to answer while it runs.
+async fn ask(node: &Node, args: &[&str]) -> Ran {
+    let url = node.ws_url();
+    let args: Vec<String> = ["-n", &url].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+    tokio::task::spawn_blocking(move || run(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await
+        .expect("it ran")
+}

@@ -1,0 +1,45 @@
+//! Runs the program as a user does, and keeps what it said.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `sentinel-cli` with these arguments.
+pub fn run(args: &[&str]) -> Ran {
+    run_with_input(args, "")
+}
+
+/// Runs `sentinel-cli` with these arguments and this text on stdin.
+pub fn run_with_input(args: &[&str], input: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"))
+        .args(args)
+        .env_remove("BITTENSOR_NETWORK")
+        .env_remove("SENTINEL_LOG")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // The program may end without reading its input.
+    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("the program ends");
+    Ran {
+        code: output.status.code().expect("it was not killed"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// Path of a file of the project's test fixtures.
+#[allow(dead_code, reason = "not every test file needs one")]
+pub fn fixture(name: &str) -> String {
+    format!("{}/../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}

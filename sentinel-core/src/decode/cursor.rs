@@ -1,0 +1,177 @@
+//! A position in the input with the guard's budgets: the only place that reads bytes.
+
+use super::error::{DecodeError, DecodeErrorKind as Kind};
+
+/// Deepest nesting of lists, structs and enums in one input.
+pub(crate) const MAX_DEPTH: u32 = 64;
+/// Most items of one list. Byte vectors are not lists; the length of the input bounds them.
+pub(crate) const MAX_ITEMS: u64 = 1 << 20;
+/// Most items of a list whose items take no bytes.
+pub(crate) const MAX_EMPTY_ITEMS: u64 = 4096;
+/// Most values in one input.
+pub(crate) const MAX_VALUES: u32 = 5_000_000;
+
+/// What one decode may still read.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'b> {
+    data: &'b [u8],
+    pos: usize,
+    depth: u32,
+    values: u32,
+}
+
+impl<'b> Cursor<'b> {
+    pub(crate) fn new(data: &'b [u8]) -> Self {
+        Self { data, pos: 0, depth: 0, values: MAX_VALUES }
+    }
+
+    pub(crate) fn at(data: &'b [u8], pos: usize) -> Self {
+        Self { pos, ..Self::new(data) }
+    }
+
+    pub(crate) fn pos(&self) -> usize {
+        self.pos
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.data.len() - self.pos
+    }
+
+    pub(crate) fn since(&self, start: usize) -> &'b [u8] {
+        &self.data[start..self.pos]
+    }
+
+    #[cold]
+    pub(crate) fn error(&self, kind: Kind) -> DecodeError {
+        DecodeError::new(kind, self.pos)
+    }
+
+    #[inline]
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'b [u8], DecodeError> {
+        let left = &self.data[self.pos..];
+        if len > left.len() {
+            return Err(self.error(Kind::UnexpectedEnd { needed: len - left.len(), left: left.len() }));
+        }
+        self.pos += len;
+        Ok(&left[..len])
+    }
+
+    #[inline]
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'b [u8; N], DecodeError> {
+        match self.data[self.pos..].first_chunk::<N>() {
+            Some(bytes) => {
+                self.pos += N;
+                Ok(bytes)
+            }
+            None => Err(self.error(Kind::UnexpectedEnd { needed: N - self.left(), left: self.left() })),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.data.get(self.pos).copied()
+    }
+
+    /// A compact integer of a type with this many bits, in its shortest form.
+    #[inline]
+    pub(crate) fn compact(&mut self, bits: u8) -> Result<u128, DecodeError> {
+        let start = self.pos;
+        let first = self.byte()?;
+        let value = match first & 3 {
+            0 => u128::from(first >> 2),
+            1 => {
+                let value = u128::from(u16::from_le_bytes([first, self.byte()?]) >> 2);
+                self.shortest(value, 1 << 6, start)?
+            }
+            2 => {
+                let [b, c, d] = *self.array::<3>()?;
+                let value = u128::from(u32::from_le_bytes([first, b, c, d]) >> 2);
+                self.shortest(value, 1 << 14, start)?
+            }
+            _ => {
+                let len = usize::from(first >> 2) + 4;
+                if len > 16 {
+                    return Err(DecodeError::new(Kind::CompactOverflow(u32::from(bits)), start));
+                }
+                let mut wide = [0; 16];
+                wide[..len].copy_from_slice(self.take(len)?);
+                let least = if len == 4 { 1 << 30 } else { 1 << (8 * (len - 1)) };
+                self.shortest(u128::from_le_bytes(wide), least, start)?
+            }
+        };
+        if bits < 128 && value >> bits != 0 {
+            return Err(DecodeError::new(Kind::CompactOverflow(u32::from(bits)), start));
+        }
+        Ok(value)
+    }
+
+    /// Two encodings of one value would give one extrinsic two hashes; the chain refuses the longer one, and so do we.
+    #[inline]
+    fn shortest(&self, value: u128, least: u128, start: usize) -> Result<u128, DecodeError> {
+        if value < least { Err(DecodeError::new(Kind::LongCompact, start)) } else { Ok(value) }
+    }
+
+    /// The length prefix of a byte vector or string.
+    #[inline]
+    pub(crate) fn byte_len(&mut self) -> Result<usize, DecodeError> {
+        let len = self.compact(32)? as usize;
+        if len > self.left() {
+            return Err(self.error(Kind::UnexpectedEnd { needed: len - self.left(), left: self.left() }));
+        }
+        Ok(len)
+    }
+
+    /// The length prefix of a list whose items take at least `min` bytes each.
+    #[inline]
+    pub(crate) fn items(&mut self, min: u32) -> Result<u32, DecodeError> {
+        let start = self.pos;
+        let items = self.compact(32)? as u64;
+        let most = match min {
+            0 => MAX_EMPTY_ITEMS,
+            min => MAX_ITEMS.min(self.left() as u64 / u64::from(min)),
+        };
+        if items > most {
+            return Err(DecodeError::new(Kind::TooManyItems { items, most }, start));
+        }
+        Ok(items as u32)
+    }
+
+    /// Enters a list, struct or enum.
+    #[inline]
+    pub(crate) fn enter(&mut self) -> Result<(), DecodeError> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(Kind::TooDeep(MAX_DEPTH)));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Counts values against the budget of one input.
+    #[inline]
+    pub(crate) fn spend(&mut self, values: u32) -> Result<(), DecodeError> {
+        match self.values.checked_sub(values) {
+            Some(rest) => {
+                self.values = rest;
+                Ok(())
+            }
+            None => Err(self.error(Kind::TooManyValues(MAX_VALUES))),
+        }
+    }
+
+    /// Requires that everything was read.
+    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
+        match self.left() {
+            0 => Ok(()),
+            left => Err(self.error(Kind::TrailingBytes(left))),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Flat decode plans: the type registry of one runtime, compiled once so that decoding never looks a type up twice.
+
+mod compile;
+mod label;
+mod special;
+
+pub(crate) use compile::compile;
+
+/// Index into [`Plans::plans`]; equal to the type id of the metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PlanId(pub(crate) u32);
+
+/// Index into [`Plans::names`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameId(u32);
+
+/// Marks a size that depends on the bytes.
+pub(crate) const VARIABLE: u32 = u32::MAX;
+
+/// What to do with the next bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    Bool,
+    Char,
+    Str,
+    /// Little-endian, of this many bytes: 1, 2, 4, 8 or 16.
+    Unsigned(u8),
+    /// Two's complement, of this many bytes: 1, 2, 4, 8 or 16.
+    Signed(u8),
+    /// Little-endian, 32 bytes.
+    U256,
+    /// Compact integer of a type with this many bits.
+    Compact(u8),
+    /// Length-prefixed bytes.
+    Bytes,
+    /// Bytes without length prefix.
+    ByteArray(u32),
+    Account,
+    Era,
+    Seq(PlanId),
+    Array(PlanId, u32),
+    /// Positional fields.
+    Tuple(Fields),
+    /// Named fields, or none at all.
+    Struct(Fields),
+    /// A record of `System.Events`: phase, event, topics.
+    EventRecord(Fields),
+    Option(PlanId),
+    /// Index into [`Plans::maps`].
+    Map(u32),
+    Enum(EnumId),
+    /// The outer call enum: pallet index, then the pallet's call enum.
+    Call(EnumId),
+    /// The outer event enum: pallet index, then the pallet's event enum.
+    Event(EnumId),
+    /// Bit sequence: bytes of one storage word, and whether the first bit is the most significant.
+    Bits(u8, bool),
+    /// A newtype; none is left once compiled.
+    Alias(PlanId),
+    /// Nothing can be decoded here.
+    Never(&'static str),
+}
+
+/// A run in [`Plans::fields`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fields {
+    start: u32,
+    len: u32,
+}
+
+/// Index into [`Plans::enums`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EnumId(u32);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) op: Op,
+    /// Encoded size, or [`VARIABLE`].
+    pub(crate) fixed: u32,
+    /// No value is shorter.
+    pub(crate) min: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    /// Empty where the field has no name.
+    pub(crate) name: NameId,
+    pub(crate) plan: PlanId,
+    /// The type as the chain's source spells it, cleaned; shown beside call arguments.
+    pub(crate) label: NameId,
+}
+
+/// How the fields of a variant are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// No fields.
+    Unit,
+    /// One unnamed field.
+    Newtype,
+    /// Several, at least one without a name.
+    Tuple,
+    /// All named.
+    Struct,
+    /// One unnamed field that stands for the variant: an account inside `MultiAddress::Id`.
+    Transparent,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variant {
+    pub(crate) name: NameId,
+    pub(crate) index: u8,
+    pub(crate) layout: Layout,
+    pub(crate) fields: Fields,
+    /// Encoded size of the fields, or [`VARIABLE`].
+    pub(crate) fixed: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Enum {
+    /// Position in `variants` by discriminant; [`NO_VARIANT`] where there is none.
+    lookup: Box<[u16]>,
+    variants: Box<[Variant]>,
+}
+
+const NO_VARIANT: u16 = u16::MAX;
+
+/// A name with its JSON key, so that writing a key is one copy.
+#[derive(Debug)]
+pub(crate) struct Name {
+    /// `"name":` with JSON escapes.
+    key: Box<str>,
+    text: Option<Box<str>>,
+}
+
+/// All plans of one runtime.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    plans: Box<[Plan]>,
+    fields: Box<[Field]>,
+    enums: Box<[Enum]>,
+    maps: Box<[(PlanId, PlanId)]>,
+    names: Box<[Name]>,
+}
+
+impl Plans {
+    pub(crate) fn get(&self, id: PlanId) -> Plan {
+        self.plans.get(id.0 as usize).copied().unwrap_or(Plan {
+            op: Op::Never("a type that is not in the metadata"),
+            fixed: VARIABLE,
+            min: 0,
+        })
+    }
+
+    pub(crate) fn contains(&self, id: PlanId) -> bool {
+        (id.0 as usize) < self.plans.len()
+    }
+
+    pub(crate) fn fields(&self, fields: Fields) -> &[Field] {
+        let start = fields.start as usize;
+        &self.fields[start..start + fields.len as usize]
+    }
+
+    pub(crate) fn map(&self, map: u32) -> (PlanId, PlanId) {
+        self.maps[map as usize]
+    }
+
+    pub(crate) fn name(&self, id: NameId) -> &Name {
+        &self.names[id.0 as usize]
+    }
+
+    pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {
+        &self.enums[id.0 as usize]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// Bytes held by the tables.
+    #[cfg(test)]
+    pub(crate) fn heap_size(&self) -> usize {
+        let names: usize =
+            self.names.iter().map(|name| name.key.len() + name.text.as_ref().map_or(0, |text| text.len())).sum();
+        let enums: usize =
+            self.enums.iter().map(|table| table.lookup.len() * 2 + size_of_val(&*table.variants)).sum::<usize>();
+        names
+            + enums
+            + size_of_val(&*self.plans)
+            + size_of_val(&*self.fields)
+            + size_of_val(&*self.enums)
+            + size_of_val(&*self.maps)
+            + size_of_val(&*self.names)
+    }
+}
+
+impl Enum {
+    pub(crate) fn variant(&self, index: u8) -> Option<&Variant> {
+        let at = *self.lookup.get(usize::from(index))?;
+        self.variants.get(usize::from(at))
+    }
+
+    pub(crate) fn variants(&self) -> &[Variant] {
+        &self.variants
+    }
+}
+
+impl Name {
+    fn new(text: &str) -> Self {
+        let mut key = Vec::with_capacity(text.len() + 3);
+        super::json::write_text(&mut key, text);
+        key.push(b':');
+        let key = String::from_utf8(key).unwrap_or_default().into_boxed_str();
+        // Almost every name is its own JSON form; only one with an escape needs a second copy.
+        let plain = key.len() == text.len() + 3;
+        Self { key, text: (!plain).then(|| text.into()) }
+    }
+
+    /// The name.
+    pub(crate) fn text(&self) -> &str {
+        match &self.text {
+            Some(text) => text,
+            None => &self.key[1..self.key.len() - 2],
+        }
+    }
+
+    /// `"name":`
+    pub(crate) fn json_key(&self) -> &[u8] {
+        self.key.as_bytes()
+    }
+
+    /// `"name"`
+    pub(crate) fn json_text(&self) -> &[u8] {
+        &self.key.as_bytes()[..self.key.len() - 1]
+    }
+}

@@ -1,0 +1,357 @@
+//! Builds the plans: one per type, then newtypes dissolved, then sizes fused.
+
+use std::collections::HashMap;
+
+use scale_info::form::PortableForm;
+use scale_info::{PortableRegistry, Type, TypeDef, TypeDefPrimitive};
+
+use super::special::{self, Special};
+use super::{
+    Enum, EnumId, Field, Fields, Layout, NO_VARIANT, Name, NameId, Op, Plan, PlanId, Plans, VARIABLE, Variant,
+};
+use crate::decode::metadata::MetadataError;
+
+/// Types nested deeper than this are no runtime's.
+const MAX_TYPE_DEPTH: usize = 256;
+
+/// Compiles a type registry; `call` and `event` are the ids of its two outer enums.
+pub(crate) fn compile(types: &PortableRegistry, call: u32, event: u32) -> Result<Plans, MetadataError> {
+    let mut compiler = Compiler { types, ..Compiler::default_for(types) };
+    for (position, entry) in types.types.iter().enumerate() {
+        if entry.id as usize != position {
+            return Err(inconsistent(format!("type {} stands at position {position}", entry.id)));
+        }
+        let op = compiler.op(&entry.ty)?;
+        let op = match op {
+            Op::Enum(table) if entry.id == call => Op::Call(table),
+            Op::Enum(table) if entry.id == event => Op::Event(table),
+            op => op,
+        };
+        compiler.plans.push(Plan { op, fixed: VARIABLE, min: 0 });
+    }
+    compiler.dissolve()?;
+    compiler.check_outer(call, "call")?;
+    compiler.check_outer(event, "event")?;
+    let mut sizes = vec![Size::Unknown; compiler.plans.len()];
+    for id in 0..compiler.plans.len() {
+        compiler.measure(PlanId(id as u32), &mut sizes, 0)?;
+    }
+    Ok(compiler.finish(&sizes))
+}
+
+fn inconsistent(message: String) -> MetadataError {
+    MetadataError::Inconsistent(message)
+}
+
+struct Compiler<'t> {
+    types: &'t PortableRegistry,
+    plans: Vec<Plan>,
+    fields: Vec<Field>,
+    enums: Vec<Enum>,
+    maps: Vec<(PlanId, PlanId)>,
+    names: Vec<Name>,
+    known_names: HashMap<String, NameId>,
+}
+
+#[derive(Clone, Copy)]
+enum Size {
+    Unknown,
+    Measuring,
+    Known { fixed: u32, min: u32 },
+}
+
+impl<'t> Compiler<'t> {
+    fn default_for(types: &'t PortableRegistry) -> Self {
+        let mut compiler = Self {
+            types,
+            plans: Vec::with_capacity(types.types.len()),
+            fields: Vec::with_capacity(types.types.len() * 4),
+            enums: Vec::new(),
+            maps: Vec::new(),
+            names: Vec::new(),
+            known_names: HashMap::new(),
+        };
+        compiler.name("");
+        compiler
+    }
+
+    fn op(&mut self, ty: &Type<PortableForm>) -> Result<Op, MetadataError> {
+        let special = special::special(self.types, ty);
+        Ok(match special {
+            Some(Special::Account) => Op::Account,
+            Some(Special::Era) => Op::Era,
+            Some(Special::U256) => Op::U256,
+            Some(Special::Option(some)) => Op::Option(self.reference(some.0)?),
+            Some(Special::Map { key, value }) => {
+                self.maps.push((self.reference(key.0)?, self.reference(value.0)?));
+                Op::Map(self.maps.len() as u32 - 1)
+            }
+            Some(Special::EventRecord) => match self.plain(ty, false)? {
+                Op::Struct(fields) => Op::EventRecord(fields),
+                op => op,
+            },
+            Some(Special::MultiAddress) => self.plain(ty, true)?,
+            None => self.plain(ty, false)?,
+        })
+    }
+
+    fn plain(&mut self, ty: &Type<PortableForm>, address: bool) -> Result<Op, MetadataError> {
+        Ok(match &ty.type_def {
+            TypeDef::Primitive(primitive) => self::primitive(primitive),
+            TypeDef::Compact(compact) => match special::compact_bits(self.types, compact.type_param.id) {
+                Some(0) => Op::Tuple(Fields { start: 0, len: 0 }),
+                Some(bits) => Op::Compact(bits),
+                None => Op::Never("a compact form of something that is no integer"),
+            },
+            TypeDef::Sequence(sequence) if special::is_u8(self.types, sequence.type_param.id) => Op::Bytes,
+            TypeDef::Sequence(sequence) => Op::Seq(self.reference(sequence.type_param.id)?),
+            TypeDef::Array(array) if array.len == 0 => Op::Tuple(Fields { start: 0, len: 0 }),
+            TypeDef::Array(array) if special::is_u8(self.types, array.type_param.id) => Op::ByteArray(array.len),
+            TypeDef::Array(array) => Op::Array(self.reference(array.type_param.id)?, array.len),
+            TypeDef::Tuple(tuple) => {
+                let fields = tuple.fields.iter().map(|field| (None, field.id, None));
+                Op::Tuple(self.fields(fields)?)
+            }
+            TypeDef::Composite(composite) => {
+                let fields = self.fields(fields_of(&composite.fields))?;
+                match layout(&composite.fields) {
+                    Layout::Newtype => Op::Alias(self.fields[fields.start as usize].plan),
+                    Layout::Struct | Layout::Unit => Op::Struct(fields),
+                    _ => Op::Tuple(fields),
+                }
+            }
+            TypeDef::Variant(variants) => {
+                let mut table = Vec::with_capacity(variants.variants.len());
+                for variant in &variants.variants {
+                    let name = self.name(&variant.name);
+                    let fields = self.fields(fields_of(&variant.fields))?;
+                    let mut layout = layout(&variant.fields);
+                    if address && layout == Layout::Newtype && ["Id", "Index"].contains(&variant.name.as_str()) {
+                        layout = Layout::Transparent;
+                    }
+                    table.push(Variant { name, index: variant.index, layout, fields, fixed: VARIABLE });
+                }
+                self.enums.push(Enum::new(table));
+                Op::Enum(EnumId(self.enums.len() as u32 - 1))
+            }
+            TypeDef::BitSequence(sequence) => {
+                match special::bits(self.types, sequence.bit_store_type.id, sequence.bit_order_type.id) {
+                    Some((width, msb_first)) => Op::Bits(width, msb_first),
+                    None => Op::Never("a bit sequence of unknown order or store"),
+                }
+            }
+        })
+    }
+
+    fn reference(&self, id: u32) -> Result<PlanId, MetadataError> {
+        if (id as usize) < self.types.types.len() {
+            Ok(PlanId(id))
+        } else {
+            Err(inconsistent(format!("type {id} is used but not defined")))
+        }
+    }
+
+    fn fields<'f>(
+        &mut self,
+        fields: impl Iterator<Item = (Option<&'f str>, u32, Option<&'f str>)>,
+    ) -> Result<Fields, MetadataError> {
+        let start = self.fields.len();
+        for (name, ty, type_name) in fields {
+            let plan = self.reference(ty)?;
+            let name = self.name(name.unwrap_or_default());
+            let label = self.name(&super::label::label(type_name.unwrap_or_default()));
+            self.fields.push(Field { name, plan, label });
+        }
+        Ok(Fields { start: start as u32, len: (self.fields.len() - start) as u32 })
+    }
+
+    fn name(&mut self, text: &str) -> NameId {
+        if let Some(id) = self.known_names.get(text) {
+            return *id;
+        }
+        let id = NameId(self.names.len() as u32);
+        self.names.push(Name::new(text));
+        self.known_names.insert(text.to_owned(), id);
+        id
+    }
+
+    /// Replaces every reference to a newtype by a reference to what is inside.
+    fn dissolve(&mut self) -> Result<(), MetadataError> {
+        let target = |plans: &[Plan], mut id: PlanId| {
+            for _ in 0..MAX_TYPE_DEPTH {
+                match plans[id.0 as usize].op {
+                    Op::Alias(inner) => id = inner,
+                    _ => return Ok(id),
+                }
+            }
+            Err(inconsistent(format!("type {} contains itself", id.0)))
+        };
+        let originals = self.plans.clone();
+        for field in &mut self.fields {
+            field.plan = target(&originals, field.plan)?;
+        }
+        for (key, value) in &mut self.maps {
+            (*key, *value) = (target(&originals, *key)?, target(&originals, *value)?);
+        }
+        for (id, plan) in self.plans.iter_mut().enumerate() {
+            plan.op = match originals[target(&originals, PlanId(id as u32))?.0 as usize].op {
+                Op::Seq(item) => Op::Seq(target(&originals, item)?),
+                Op::Array(item, len) => Op::Array(target(&originals, item)?, len),
+                Op::Option(some) => Op::Option(target(&originals, some)?),
+                op => op,
+            };
+        }
+        Ok(())
+    }
+
+    /// An outer enum has one unnamed field per pallet, itself an enum.
+    fn check_outer(&self, id: u32, what: &str) -> Result<(), MetadataError> {
+        let (Op::Call(table) | Op::Event(table)) = self.plans.get(id as usize).map_or(Op::Never(""), |plan| plan.op)
+        else {
+            return Err(inconsistent(format!("the outer {what} type is not an enum")));
+        };
+        for pallet in &*self.enums[table.0 as usize].variants {
+            let inner = match pallet.fields.len {
+                1 => self.plans[self.fields[pallet.fields.start as usize].plan.0 as usize].op,
+                _ => Op::Never(""),
+            };
+            if !matches!(inner, Op::Enum(_)) {
+                let pallet = self.names[pallet.name.0 as usize].text();
+                return Err(inconsistent(format!("the {what}s of pallet {pallet} are not an enum")));
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(&mut self, id: PlanId, sizes: &mut [Size], depth: usize) -> Result<(u32, u32), MetadataError> {
+        match sizes[id.0 as usize] {
+            Size::Known { fixed, min } => return Ok((fixed, min)),
+            // A type inside itself is reached through something of variable size only.
+            Size::Measuring => return Ok((VARIABLE, 0)),
+            Size::Unknown => {}
+        }
+        if depth > MAX_TYPE_DEPTH {
+            return Err(inconsistent(format!("type {} is nested deeper than {MAX_TYPE_DEPTH} types", id.0)));
+        }
+        sizes[id.0 as usize] = Size::Measuring;
+        let depth = depth + 1;
+        let (fixed, min) = match self.plans[id.0 as usize].op {
+            Op::Bool => (1, 1),
+            Op::Char => (4, 4),
+            Op::Unsigned(bytes) | Op::Signed(bytes) => (u32::from(bytes), u32::from(bytes)),
+            Op::U256 | Op::Account => (32, 32),
+            Op::ByteArray(len) => (len, len),
+            Op::Str | Op::Compact(_) | Op::Bytes | Op::Era | Op::Map(_) | Op::Bits(..) => (VARIABLE, 1),
+            Op::Seq(item) => {
+                self.measure(item, sizes, depth)?;
+                (VARIABLE, 1)
+            }
+            Op::Option(some) => {
+                self.measure(some, sizes, depth)?;
+                (VARIABLE, 1)
+            }
+            Op::Array(item, len) => {
+                let (fixed, min) = self.measure(item, sizes, depth)?;
+                let fixed = if fixed == VARIABLE { VARIABLE } else { fixed.checked_mul(len).unwrap_or(VARIABLE) };
+                (fixed, min.saturating_mul(len))
+            }
+            Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
+                self.measure_fields(fields, sizes, depth)?
+            }
+            Op::Enum(table) | Op::Call(table) | Op::Event(table) => {
+                let mut enum_fixed = None;
+                let mut enum_min = u32::MAX;
+                for at in 0..self.enums[table.0 as usize].variants.len() {
+                    let fields = self.enums[table.0 as usize].variants[at].fields;
+                    let (fixed, min) = self.measure_fields(fields, sizes, depth)?;
+                    self.enums[table.0 as usize].variants[at].fixed = fixed;
+                    enum_fixed = Some(if enum_fixed.is_none_or(|other| other == fixed) { fixed } else { VARIABLE });
+                    enum_min = enum_min.min(min);
+                }
+                let fixed = enum_fixed.unwrap_or(VARIABLE).checked_add(1).unwrap_or(VARIABLE);
+                (fixed, if enum_min == u32::MAX { 1 } else { enum_min.saturating_add(1) })
+            }
+            Op::Alias(_) | Op::Never(_) => (VARIABLE, 1),
+        };
+        sizes[id.0 as usize] = Size::Known { fixed, min };
+        Ok((fixed, min))
+    }
+
+    fn measure_fields(
+        &mut self,
+        fields: Fields,
+        sizes: &mut [Size],
+        depth: usize,
+    ) -> Result<(u32, u32), MetadataError> {
+        let (mut all_fixed, mut all_min) = (0u32, 0u32);
+        for at in fields.start..fields.start + fields.len {
+            let (fixed, min) = self.measure(self.fields[at as usize].plan, sizes, depth)?;
+            all_fixed = if all_fixed == VARIABLE || fixed == VARIABLE {
+                VARIABLE
+            } else {
+                all_fixed.checked_add(fixed).unwrap_or(VARIABLE)
+            };
+            all_min = all_min.saturating_add(min);
+        }
+        Ok((all_fixed, all_min))
+    }
+
+    fn finish(mut self, sizes: &[Size]) -> Plans {
+        for (plan, size) in self.plans.iter_mut().zip(sizes) {
+            if let Size::Known { fixed, min } = *size {
+                (plan.fixed, plan.min) = (fixed, min);
+            }
+        }
+        Plans {
+            plans: self.plans.into(),
+            fields: self.fields.into(),
+            enums: self.enums.into(),
+            maps: self.maps.into(),
+            names: self.names.into(),
+        }
+    }
+}
+
+impl Enum {
+    fn new(variants: Vec<Variant>) -> Self {
+        let size = variants.iter().map(|variant| usize::from(variant.index) + 1).max().unwrap_or(0);
+        let mut lookup = vec![NO_VARIANT; size];
+        for (at, variant) in variants.iter().enumerate() {
+            lookup[usize::from(variant.index)] = at as u16;
+        }
+        Self { lookup: lookup.into(), variants: variants.into() }
+    }
+}
+
+fn fields_of(fields: &[scale_info::Field<PortableForm>]) -> impl Iterator<Item = (Option<&str>, u32, Option<&str>)> {
+    fields.iter().map(|field| (field.name.as_deref(), field.ty.id, field.type_name.as_deref()))
+}
+
+fn layout(fields: &[scale_info::Field<PortableForm>]) -> Layout {
+    match fields {
+        [] => Layout::Unit,
+        fields if fields.iter().all(|field| field.name.is_some()) => Layout::Struct,
+        [_] => Layout::Newtype,
+        _ => Layout::Tuple,
+    }
+}
+
+fn primitive(primitive: &TypeDefPrimitive) -> Op {
+    match primitive {
+        TypeDefPrimitive::Bool => Op::Bool,
+        TypeDefPrimitive::Char => Op::Char,
+        TypeDefPrimitive::Str => Op::Str,
+        TypeDefPrimitive::U8 => Op::Unsigned(1),
+        TypeDefPrimitive::U16 => Op::Unsigned(2),
+        TypeDefPrimitive::U32 => Op::Unsigned(4),
+        TypeDefPrimitive::U64 => Op::Unsigned(8),
+        TypeDefPrimitive::U128 => Op::Unsigned(16),
+        TypeDefPrimitive::U256 => Op::U256,
+        TypeDefPrimitive::I8 => Op::Signed(1),
+        TypeDefPrimitive::I16 => Op::Signed(2),
+        TypeDefPrimitive::I32 => Op::Signed(4),
+        TypeDefPrimitive::I64 => Op::Signed(8),
+        TypeDefPrimitive::I128 => Op::Signed(16),
+        TypeDefPrimitive::I256 => Op::Never("a signed integer of 256 bits"),
+    }
+}

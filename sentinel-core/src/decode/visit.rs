@@ -1,0 +1,407 @@
+//! The one interface over decoded values: a visitor is told what the bytes are, straight from the walk.
+
+use super::cursor::Cursor;
+use super::error::DecodeError;
+use super::plan::{EnumId, Field, Layout, PlanId, Plans, Variant};
+use super::walk::{skip, walk};
+
+/// One step from a value to one inside it, for the path of an error.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// Item of a list.
+    Item(u32),
+    /// Field of a struct, or variant of an enum.
+    Name(&'a str),
+    /// Position in a tuple.
+    Position(u32),
+    /// Call or event of a pallet; the name of the item in an error.
+    Dispatch(&'a str, &'a str),
+}
+
+/// An error that a visitor can fail with: it can hold a [`DecodeError`] and learn where it happened.
+pub trait VisitError: From<DecodeError> {
+    /// Adds an enclosing step, from the inside out.
+    fn inside(self, step: Step<'_>) -> Self;
+}
+
+impl VisitError for DecodeError {
+    #[cold]
+    fn inside(self, step: Step<'_>) -> Self {
+        match step {
+            Step::Item(index) | Step::Position(index) => DecodeError::inside(self, format!("[{index}]")),
+            Step::Name(name) => DecodeError::inside(self, name),
+            Step::Dispatch(pallet, name) => DecodeError::inside(self, name).of(format!("{pallet}.{name}")),
+        }
+    }
+}
+
+/// Receives one value, whatever its type; `'b` is the life of the bytes.
+///
+/// Integers come as the narrowest of the three forms that holds their type. Newtypes and `Some` are transparent.
+pub trait Visitor<'b>: Sized {
+    /// What a visit gives.
+    type Out;
+    /// How a visit fails.
+    type Error: VisitError;
+
+    /// A boolean.
+    fn bool(self, value: bool) -> Result<Self::Out, Self::Error>;
+    /// An unsigned integer of a type with at most 64 bits.
+    fn unsigned(self, value: u64) -> Result<Self::Out, Self::Error>;
+    /// An unsigned integer of a type with 128 bits.
+    fn wide(self, value: u128) -> Result<Self::Out, Self::Error>;
+    /// An unsigned integer of 256 bits, little-endian.
+    fn u256(self, value: &'b [u8; 32]) -> Result<Self::Out, Self::Error>;
+    /// A signed integer.
+    fn signed(self, value: i128) -> Result<Self::Out, Self::Error>;
+    /// A character.
+    fn char(self, value: char) -> Result<Self::Out, Self::Error>;
+    /// A string.
+    fn text(self, value: &'b str) -> Result<Self::Out, Self::Error>;
+    /// A byte vector.
+    fn bytes(self, value: &'b [u8]) -> Result<Self::Out, Self::Error>;
+    /// A byte array, such as a hash.
+    fn byte_array(self, value: &'b [u8]) -> Result<Self::Out, Self::Error>;
+    /// An account id.
+    fn account(self, value: &'b [u8; 32]) -> Result<Self::Out, Self::Error>;
+    /// The era of an extrinsic: one byte (immortal) or two.
+    fn era(self, value: &'b [u8]) -> Result<Self::Out, Self::Error>;
+    /// A bit sequence.
+    fn bits(self, value: Bits<'b>) -> Result<Self::Out, Self::Error>;
+    /// `None`.
+    fn none(self) -> Result<Self::Out, Self::Error>;
+    /// A vector, a set or an array.
+    fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// A struct or tuple.
+    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// A record of `System.Events`: phase, event and topics, in this order.
+    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error> {
+        self.record(fields)
+    }
+    /// A map.
+    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// A value of an enum.
+    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// A call: pallet, function and arguments.
+    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    /// An event: pallet, name and fields.
+    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+}
+
+/// A bit sequence as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Bits<'b> {
+    pub(crate) bytes: &'b [u8],
+    pub(crate) len: usize,
+    pub(crate) word: u8,
+    pub(crate) msb_first: bool,
+}
+
+impl Bits<'_> {
+    /// The bits, first one first.
+    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
+        let word_bits = usize::from(self.word) * 8;
+        (0..self.len).map(move |at| {
+            let in_word = at % word_bits;
+            let significance = if self.msb_first { word_bits - 1 - in_word } else { in_word };
+            let byte = at / word_bits * usize::from(self.word) + significance / 8;
+            self.bytes.get(byte).is_some_and(|byte| byte >> (significance % 8) & 1 == 1)
+        })
+    }
+}
+
+/// The items of a list, one after the other.
+#[derive(Debug)]
+pub struct Items<'c, 'r, 'b> {
+    pub(crate) plans: &'r Plans,
+    pub(crate) cursor: &'c mut Cursor<'b>,
+    pub(crate) item: PlanId,
+    pub(crate) len: u32,
+    pub(crate) next: u32,
+}
+
+impl<'b> Items<'_, '_, 'b> {
+    /// Items in all.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Visits the next item; `None` after the last.
+    #[inline]
+    pub fn next<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+        if self.next == self.len {
+            return None;
+        }
+        let at = self.next;
+        self.next += 1;
+        Some(walk(self.plans, self.item, self.cursor, visitor).map_err(|error| error.inside(Step::Item(at))))
+    }
+
+    pub(crate) fn skip_rest(&mut self) -> Result<(), DecodeError> {
+        while self.next < self.len {
+            skip(self.plans, self.item, self.cursor)
+                .map_err(|error| VisitError::inside(error, Step::Item(self.next)))?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The fields of a struct, tuple, variant, call or event, one after the other.
+#[derive(Debug)]
+pub struct Record<'c, 'r, 'b> {
+    pub(crate) plans: &'r Plans,
+    pub(crate) cursor: &'c mut Cursor<'b>,
+    pub(crate) fields: &'r [Field],
+    pub(crate) named: bool,
+    pub(crate) next: usize,
+}
+
+impl<'r, 'b> Record<'_, 'r, 'b> {
+    /// Fields in all.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Whether every field has a name.
+    pub fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// Name of the next field; empty where it has none.
+    pub fn name(&self) -> &'r str {
+        self.fields.get(self.next).map_or("", |field| self.plans.name(field.name).text())
+    }
+
+    /// Type of the next field as the chain's source spells it.
+    pub fn type_name(&self) -> &'r str {
+        self.fields.get(self.next).map_or("", |field| self.plans.name(field.label).text())
+    }
+
+    /// `"name":` of the next field.
+    pub(crate) fn json_key(&self) -> &'r [u8] {
+        self.fields.get(self.next).map_or(b"", |field| self.plans.name(field.name).json_key())
+    }
+
+    /// `"name"` of the next field.
+    pub(crate) fn json_name(&self) -> &'r [u8] {
+        self.fields.get(self.next).map_or(b"\"\"", |field| self.plans.name(field.name).json_text())
+    }
+
+    /// `"type"` of the next field.
+    pub(crate) fn json_type(&self) -> &'r [u8] {
+        self.fields.get(self.next).map_or(b"\"\"", |field| self.plans.name(field.label).json_text())
+    }
+
+    /// Visits the next field; `None` after the last.
+    #[inline]
+    pub fn next<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+        let field = self.fields.get(self.next)?;
+        let at = self.next;
+        self.next += 1;
+        Some(walk(self.plans, field.plan, self.cursor, visitor).map_err(|error| error.inside(self.step(at))))
+    }
+
+    /// The byte that comes next.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.cursor.peek()
+    }
+
+    /// Passes over the next field without visiting it.
+    pub fn skip(&mut self) -> Result<(), DecodeError> {
+        let Some(field) = self.fields.get(self.next) else { return Ok(()) };
+        let at = self.next;
+        self.next += 1;
+        skip(self.plans, field.plan, self.cursor).map_err(|error| VisitError::inside(error, self.step(at)))
+    }
+
+    pub(crate) fn skip_rest(&mut self) -> Result<(), DecodeError> {
+        while self.next < self.fields.len() {
+            self.skip()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn step(&self, at: usize) -> Step<'r> {
+        match self.plans.name(self.fields[at].name).text() {
+            "" => Step::Position(at as u32),
+            name => Step::Name(name),
+        }
+    }
+}
+
+/// The entries of a map, key and value in turn.
+#[derive(Debug)]
+pub struct Entries<'c, 'r, 'b> {
+    pub(crate) plans: &'r Plans,
+    pub(crate) cursor: &'c mut Cursor<'b>,
+    pub(crate) key: PlanId,
+    pub(crate) value: PlanId,
+    pub(crate) len: u32,
+    pub(crate) next: u32,
+    pub(crate) in_entry: bool,
+}
+
+impl<'b> Entries<'_, '_, 'b> {
+    /// Entries in all.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Visits the next key; `None` after the last entry. Its value must be visited next.
+    pub fn key<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+        if self.in_entry || self.next == self.len {
+            return None;
+        }
+        self.in_entry = true;
+        Some(walk(self.plans, self.key, self.cursor, visitor).map_err(|error| error.inside(Step::Item(self.next))))
+    }
+
+    /// Visits the value that belongs to the key visited last; `None` if no key was.
+    pub fn value<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+        if !self.in_entry {
+            return None;
+        }
+        self.in_entry = false;
+        let at = self.next;
+        self.next += 1;
+        Some(walk(self.plans, self.value, self.cursor, visitor).map_err(|error| error.inside(Step::Item(at))))
+    }
+
+    pub(crate) fn skip_rest(&mut self) -> Result<(), DecodeError> {
+        while self.next < self.len {
+            if !self.in_entry {
+                skip(self.plans, self.key, self.cursor)?;
+            }
+            self.in_entry = false;
+            self.next += 1;
+            skip(self.plans, self.value, self.cursor)?;
+        }
+        Ok(())
+    }
+}
+
+/// One value of an enum: which variant, and its fields.
+#[derive(Debug)]
+pub struct VariantAccess<'c, 'r, 'b> {
+    pub(crate) variant: &'r Variant,
+    pub(crate) fields: Record<'c, 'r, 'b>,
+}
+
+impl<'c, 'r, 'b> VariantAccess<'c, 'r, 'b> {
+    /// Name of the variant.
+    pub fn name(&self) -> &'r str {
+        self.fields.plans.name(self.variant.name).text()
+    }
+
+    /// Discriminant of the variant.
+    pub fn index(&self) -> u8 {
+        self.variant.index
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.variant.layout
+    }
+
+    pub(crate) fn json_name(&self) -> &'r [u8] {
+        self.fields.plans.name(self.variant.name).json_text()
+    }
+
+    pub(crate) fn json_key(&self) -> &'r [u8] {
+        self.fields.plans.name(self.variant.name).json_key()
+    }
+
+    /// Its fields.
+    pub fn fields(&mut self) -> &mut Record<'c, 'r, 'b> {
+        &mut self.fields
+    }
+}
+
+/// A call or an event: pallet, item and fields.
+#[derive(Debug)]
+pub struct Dispatch<'c, 'r, 'b> {
+    pub(crate) pallet: &'r Variant,
+    pub(crate) item: &'r Variant,
+    pub(crate) start: usize,
+    pub(crate) fields: Record<'c, 'r, 'b>,
+}
+
+impl<'c, 'r, 'b> Dispatch<'c, 'r, 'b> {
+    /// Name of the pallet.
+    pub fn pallet(&self) -> &'r str {
+        self.fields.plans.name(self.pallet.name).text()
+    }
+
+    /// Name of the call or event.
+    pub fn name(&self) -> &'r str {
+        self.fields.plans.name(self.item.name).text()
+    }
+
+    /// Index of the pallet, then of the call or event in it.
+    pub fn index(&self) -> [u8; 2] {
+        [self.pallet.index, self.item.index]
+    }
+
+    pub(crate) fn json_pallet(&self) -> &'r [u8] {
+        self.fields.plans.name(self.pallet.name).json_text()
+    }
+
+    pub(crate) fn json_name(&self) -> &'r [u8] {
+        self.fields.plans.name(self.item.name).json_text()
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.item.layout
+    }
+
+    /// Its arguments or fields.
+    pub fn fields(&mut self) -> &mut Record<'c, 'r, 'b> {
+        &mut self.fields
+    }
+
+    /// The bytes of the call or event read so far: all of it, once its fields are visited.
+    pub fn bytes(&self) -> &'b [u8] {
+        self.fields.cursor.since(self.start)
+    }
+}
+
+/// Pallet and item variants of an outer enum, from two bytes.
+pub(crate) fn dispatch<'r>(
+    plans: &'r Plans,
+    table: EnumId,
+    cursor: &mut Cursor<'_>,
+) -> Result<(&'r Variant, &'r Variant), DecodeError> {
+    use super::error::DecodeErrorKind as Kind;
+    use super::plan::Op;
+    let start = cursor.pos();
+    let index = cursor.byte()?;
+    let Some(pallet) = plans.enumeration(table).variant(index) else {
+        return Err(DecodeError::new(Kind::UnknownVariant(index), start).inside("pallet index"));
+    };
+    // Compiling checked that a pallet has one field, an enum.
+    let Some(Op::Enum(items)) = plans.fields(pallet.fields).first().map(|field| plans.get(field.plan).op) else {
+        return Err(DecodeError::new(Kind::Unsupported("a pallet without items"), start));
+    };
+    let index = cursor.byte()?;
+    let Some(item) = plans.enumeration(items).variant(index) else {
+        let pallet = plans.name(pallet.name).text();
+        return Err(DecodeError::new(Kind::UnknownVariant(index), start + 1).inside("item index").of(pallet));
+    };
+    Ok((pallet, item))
+}

@@ -1,0 +1,129 @@
+//! A finding: one thing that happened, in a form that people read and programs act on.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::chain::{AccountId, BlockRef, NetUid, blake2_256};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Somebody should look.
+    Warning,
+    /// Somebody should act.
+    Critical,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+pub struct Subject {
+    /// The subnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netuid: Option<NetUid>,
+    /// The hotkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hotkey: Option<AccountId>,
+    /// The coldkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coldkey: Option<AccountId>,
+    /// The hyperparameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+}
+
+/// A name that is the same whenever the same thing is found again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FindingId([u8; 32]);
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Stable over repeated runs: a hash of network, block hash, detector, subject and discriminator.
+    pub id: FindingId,
+    /// The detector that found it.
+    pub detector: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where it happened.
+    pub block: BlockRef,
+    /// When it happened: the block's time in milliseconds since 1970, UTC.
+    pub timestamp: Option<u64>,
+    /// The extrinsic that did it, `<block>-<index>`, where it is known to be one.
+    pub extrinsic: Option<String>,
+    /// One line for people. Text from the chain in it is not escaped; each sink does that for its place.
+    pub title: String,
+    /// More for people.
+    pub body: String,
+    /// The facts for programs; its fields are those of the detector.
+    pub payload: serde_json::Value,
+}
+
+impl FindingId {
+    /// The id of what `detector` finds about `subject` in the block. `discriminator` tells several such findings apart.
+    pub fn new(network: &str, block: &BlockRef, detector: &str, subject: &Subject, discriminator: &str) -> Self {
+        let mut preimage = Vec::new();
+        // Each part with its length, so that no two different lists give the same bytes.
+        let mut add = |part: &[u8]| {
+            preimage.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            preimage.extend_from_slice(part);
+        };
+        add(network.as_bytes());
+        add(&block.hash.0);
+        add(detector.as_bytes());
+        add(&subject.netuid.map(|netuid| netuid.0.to_le_bytes().to_vec()).unwrap_or_default());
+        add(&subject.hotkey.map(|account| account.0.to_vec()).unwrap_or_default());
+        add(&subject.coldkey.map(|account| account.0.to_vec()).unwrap_or_default());
+        add(subject.parameter.as_deref().unwrap_or_default().as_bytes());
+        add(discriminator.as_bytes());
+        Self(blake2_256(&preimage))
+    }
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&const_hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for FindingId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::BlockHash;
+
+    #[test]
+    fn an_id_depends_on_everything_and_on_nothing_else() {
+        let block = BlockRef { number: 7, hash: BlockHash([1; 32]), parent_hash: BlockHash([0; 32]) };
+        let tempo = Subject { netuid: Some(NetUid(1)), parameter: Some("tempo".into()), ..Subject::default() };
+        let id = FindingId::new("finney", &block, "detector", &tempo, "");
+        assert_eq!(id, FindingId::new("finney", &block, "detector", &tempo.clone(), ""));
+        let other_block = BlockRef { hash: BlockHash([2; 32]), ..block };
+        let kappa = Subject { parameter: Some("kappa".into()), ..tempo.clone() };
+        for other in [
+            FindingId::new("test", &block, "detector", &tempo, ""),
+            FindingId::new("finney", &other_block, "detector", &tempo, ""),
+            FindingId::new("finney", &block, "other", &tempo, ""),
+            FindingId::new("finney", &block, "detector", &kappa, ""),
+            FindingId::new("finney", &block, "detector", &tempo, "2"),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What drives sources over ranges of blocks.
+
+mod record;
+
+pub use record::{RecordError, RecordOptions, RecordProgress, RecordReport, record};

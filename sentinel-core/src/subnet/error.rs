@@ -1,0 +1,53 @@
+//! Why the view of a subnet could not be read.
+
+use crate::chain::NetUid;
+use crate::decode::DecodeError;
+use crate::source::SourceError;
+
+/// Why the view of a subnet could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubnetError {
+    /// The source could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no such subnet at this block.
+    #[error("no subnet {netuid} at block {block}; there {}", list(.existing))]
+    NoSuchSubnet {
+        /// What was asked for.
+        netuid: NetUid,
+        /// The block.
+        block: u64,
+        /// What exists there.
+        existing: Vec<NetUid>,
+    },
+    /// A value does not have the layout that this library or the metadata knows.
+    #[error("{what} at block {block} cannot be decoded")]
+    Decode {
+        /// The storage item or runtime function.
+        what: String,
+        /// The block.
+        block: u64,
+        /// Where and why.
+        #[source]
+        source: DecodeError,
+    },
+    /// An answer of an old runtime has none of the known layouts.
+    #[error("{what} at block {block} has an unknown layout: {message}")]
+    Layout {
+        /// The runtime function.
+        what: String,
+        /// The block.
+        block: u64,
+        /// What does not fit.
+        message: String,
+    },
+}
+
+fn list(netuids: &[NetUid]) -> String {
+    if netuids.is_empty() {
+        return "are none".to_owned();
+    }
+    let list: Vec<String> = netuids.iter().map(NetUid::to_string).collect();
+    format!("are {}", list.join(", "))
+}

@@ -1,0 +1,168 @@
+//! The hyperparameters of subnets, at any block of any runtime.
+//!
+//! Three sources are joined, the best first: the newest runtime API that the block's runtime has
+//! (`get_subnet_hyperparams_v3`, `_v2`, or the first one), then storage, for what that API leaves out and for runtimes
+//! without any. Names are those of the API; a name that this library does not know is kept.
+
+mod answer;
+mod catalog;
+mod layout;
+mod read;
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+use crate::chain::{NetUid, Rao};
+
+pub use answer::{Api, decode_answer};
+pub use catalog::{setters_of, storage_items, unit_of};
+pub use read::{read, stored};
+
+/// What the raw integer of a hyperparameter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Unit {
+    /// A plain number.
+    Int,
+    /// True or false.
+    Bool,
+    /// A share of 65,535.
+    U16,
+    /// A share of 2^64 − 1.
+    U64,
+    /// A share of 1,000,000.
+    PerMillion,
+    /// A factor in thousandths.
+    PerMille,
+    /// TAO in rao.
+    Rao,
+    /// Blocks.
+    Blocks,
+    /// Epochs.
+    Epochs,
+    /// Proof-of-work difficulty.
+    Difficulty,
+    /// Fixed-point with 64 fractional bits.
+    Fixed128,
+    /// One of a few choices, by number.
+    Choice,
+}
+
+/// The raw value of a hyperparameter, as the chain has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Raw {
+    /// True or false.
+    Bool(bool),
+    /// An integer without sign.
+    Unsigned(u128),
+    /// An integer with sign.
+    Signed(i128),
+}
+
+/// One hyperparameter.
+///
+/// Serializes as `{name, raw, value, unit}`, where `value` is the raw value in its unit: a share of one, TAO, blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hyperparameter {
+    /// Name, as the runtime API spells it.
+    pub name: String,
+    /// Raw value.
+    pub raw: Raw,
+    /// What the raw value counts.
+    pub unit: Unit,
+}
+
+/// The hyperparameters of one subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SubnetHyperparameters {
+    /// The subnet.
+    pub netuid: NetUid,
+    /// Its hyperparameters: those of the API in its order, then those only storage has.
+    pub hyperparameters: Vec<Hyperparameter>,
+}
+
+impl SubnetHyperparameters {
+    /// A hyperparameter by name.
+    pub fn get(&self, name: &str) -> Option<&Hyperparameter> {
+        self.hyperparameters.iter().find(|parameter| parameter.name == name)
+    }
+}
+
+impl Hyperparameter {
+    /// The value in its unit as decimal text: `0.4999923704` for a share, `0.0005` for rao, `true`.
+    pub fn value(&self) -> String {
+        let raw = match self.raw {
+            Raw::Bool(raw) => return raw.to_string(),
+            Raw::Signed(raw) => return raw.to_string(),
+            Raw::Unsigned(raw) => raw,
+        };
+        match self.unit {
+            Unit::U16 => share(raw, 65_535.0),
+            Unit::U64 => share(raw, u64::MAX as f64),
+            Unit::PerMillion => share(raw, 1e6),
+            Unit::PerMille => share(raw, 1e3),
+            Unit::Fixed128 => share(raw, 2f64.powi(64)),
+            Unit::Rao => u64::try_from(raw).map_or_else(|_| raw.to_string(), |raw| Rao(raw).to_string()),
+            _ => raw.to_string(),
+        }
+    }
+
+    /// The value for people: with its unit, where that is not plain.
+    pub fn display(&self) -> String {
+        let value = self.value();
+        match self.unit {
+            Unit::Rao => format!("τ{value}"),
+            Unit::Blocks => format!("{value} blocks"),
+            Unit::Epochs => format!("{value} epochs"),
+            Unit::Choice => format!("#{value}"),
+            Unit::U16 | Unit::U64 | Unit::PerMillion => format!("{value} of 1"),
+            Unit::PerMille | Unit::Fixed128 => format!("{value} times"),
+            Unit::Int | Unit::Bool | Unit::Difficulty => value,
+        }
+    }
+}
+
+fn share(raw: u128, whole: f64) -> String {
+    let text = format!("{:.10}", raw as f64 / whole);
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "" => "0".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+impl Serialize for Hyperparameter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Hyperparameter", 4)?;
+        fields.serialize_field("name", &self.name)?;
+        fields.serialize_field("raw", &self.raw)?;
+        match self.raw {
+            Raw::Bool(value) => fields.serialize_field("value", &value)?,
+            raw => match (self.unit, self.value().parse::<f64>()) {
+                (Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao, Ok(value)) => {
+                    fields.serialize_field("value", &value)?
+                }
+                _ => fields.serialize_field("value", &raw)?,
+            },
+        }
+        fields.serialize_field("unit", &self.unit)?;
+        fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_their_units() {
+        let parameter = |raw: u128, unit| Hyperparameter { name: String::new(), raw: Raw::Unsigned(raw), unit };
+        assert_eq!(parameter(65_535, Unit::U16).value(), "1");
+        assert_eq!(parameter(900_000, Unit::PerMillion).value(), "0.9");
+        assert_eq!(parameter(500_000, Unit::Rao).display(), "τ0.0005");
+        assert_eq!(parameter(23_242_757_673_173_590_016, Unit::Fixed128).value(), "1.26");
+        assert_eq!(parameter(0, Unit::U64).value(), "0");
+        assert_eq!(parameter(360, Unit::Blocks).display(), "360 blocks");
+    }
+}

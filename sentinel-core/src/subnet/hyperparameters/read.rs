@@ -1,0 +1,188 @@
+//! Reads hyperparameters from a source.
+
+use bytes::Bytes;
+
+use super::answer::{Api, decode_answer, raw};
+use super::catalog::{CATALOG, Entry, Form, current_name};
+use super::{Hyperparameter, Raw, SubnetHyperparameters, Unit};
+use crate::chain::{BlockRef, NetUid};
+use crate::decode::{Runtime, Value};
+use crate::source::{BlockSource, BlockSourceExt, SourceError};
+use crate::subnet::{SubnetError, netuids};
+
+/// The hyperparameters of one subnet, or of all that exist, in the state of a block.
+///
+/// # Errors
+/// [`SubnetError::NoSuchSubnet`] names the subnets that do exist.
+///
+/// ```no_run
+/// # async fn run(source: &dyn sentinel_core::source::BlockSource) -> Result<(), Box<dyn std::error::Error>> {
+/// use sentinel_core::chain::{Finality, NetUid};
+/// use sentinel_core::subnet::hyperparameters;
+///
+/// let head = source.head(Finality::Finalized).await?;
+/// for subnet in hyperparameters::read(source, &head, Some(NetUid(1))).await? {
+///     println!("tempo {:?}", subnet.get("tempo"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn read(
+    source: &dyn BlockSource,
+    at: &BlockRef,
+    netuid: Option<NetUid>,
+) -> Result<Vec<SubnetHyperparameters>, SubnetError> {
+    let existing = netuids(source, at).await?;
+    let wanted = match netuid {
+        None => existing,
+        Some(netuid) if existing.contains(&netuid) => vec![netuid],
+        Some(netuid) => return Err(SubnetError::NoSuchSubnet { netuid, block: at.number, existing }),
+    };
+    let writer = source.writer(at).await?;
+    // A recording may hold the answers of the runtime and not the storage behind them.
+    let (mut subnets, missing) = match from_storage(source, at, &writer, &wanted).await {
+        Ok(subnets) => (subnets, None),
+        Err(SubnetError::Source(error @ SourceError::NotRecorded { .. })) => {
+            let empty = |netuid: &NetUid| SubnetHyperparameters { netuid: *netuid, hyperparameters: Vec::new() };
+            (wanted.iter().map(empty).collect(), Some(error))
+        }
+        Err(error) => return Err(error),
+    };
+    let installed = source.runtime(at).await?;
+    // In the block of an upgrade the new code would run over state that is not yet migrated.
+    if installed.digest() == writer.digest() {
+        let mut apis = offered(&installed);
+        for subnet in &mut subnets {
+            if let Some(answer) = from_api(source, at, &installed, subnet.netuid, &mut apis).await? {
+                join(subnet, answer);
+            }
+        }
+    }
+    match missing {
+        Some(error) if subnets.iter().any(|subnet| subnet.hyperparameters.is_empty()) => Err(error.into()),
+        _ => Ok(subnets),
+    }
+}
+
+/// The hyperparameters of all subnets as storage alone has them: the same fields in every block of a runtime, so that
+/// two blocks can be compared.
+pub async fn stored(source: &dyn BlockSource, at: &BlockRef) -> Result<Vec<SubnetHyperparameters>, SubnetError> {
+    let existing = netuids(source, at).await?;
+    let writer = source.writer(at).await?;
+    from_storage(source, at, &writer, &existing).await
+}
+
+/// The functions worth asking: the newest one described, or all where nothing is.
+fn offered(runtime: &Runtime) -> Vec<Api> {
+    if !runtime.describes_apis() {
+        return Api::ALL.to_vec();
+    }
+    Api::ALL.into_iter().find(|api| runtime.has_api(api.function())).into_iter().collect()
+}
+
+/// Asks the first function that the runtime has, and forgets those it does not have.
+async fn from_api(
+    source: &dyn BlockSource,
+    at: &BlockRef,
+    runtime: &Runtime,
+    netuid: NetUid,
+    apis: &mut Vec<Api>,
+) -> Result<Option<Vec<Hyperparameter>>, SubnetError> {
+    while let Some(api) = apis.first().copied() {
+        match source.call(at, api.function(), &netuid.0.to_le_bytes()).await {
+            Ok(answer) => return decode_answer(runtime, api, &answer, at),
+            Err(SourceError::Unsupported { .. }) => {
+                apis.remove(0);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// The answer in its order, then what only storage has.
+fn join(subnet: &mut SubnetHyperparameters, answer: Vec<Hyperparameter>) {
+    let stored = std::mem::replace(&mut subnet.hyperparameters, answer);
+    for parameter in stored {
+        let known = |other: &Hyperparameter| current_name(&other.name) == parameter.name;
+        if !subnet.hyperparameters.iter().any(known) {
+            subnet.hyperparameters.push(parameter);
+        }
+    }
+}
+
+async fn from_storage(
+    source: &dyn BlockSource,
+    at: &BlockRef,
+    runtime: &Runtime,
+    netuids: &[NetUid],
+) -> Result<Vec<SubnetHyperparameters>, SubnetError> {
+    let present: Vec<_> = CATALOG
+        .iter()
+        .filter_map(|entry| Some((entry, runtime.storage_item("SubtensorModule", entry.item)?)))
+        .filter(|(_, item)| item.hashers().len() == 1)
+        .collect();
+    let mut keys: Vec<Bytes> = Vec::with_capacity(present.len() * netuids.len());
+    for netuid in netuids {
+        for (entry, item) in &present {
+            let key = item.key(&[&netuid.0.to_le_bytes()]).map_err(|error| SubnetError::Layout {
+                what: entry.item.to_owned(),
+                block: at.number,
+                message: error.to_string(),
+            })?;
+            keys.push(key.into());
+        }
+    }
+    let values = source.storage(at, &keys).await?;
+    let mut values = values.into_iter();
+    let mut subnets = Vec::with_capacity(netuids.len());
+    for netuid in netuids {
+        let mut hyperparameters = Vec::with_capacity(present.len());
+        for (entry, item) in &present {
+            let stored = values.next().flatten();
+            let Some(bytes) = stored.as_deref().or(item.default_bytes()) else { continue };
+            let value = item.value(runtime, bytes).to_value().map_err(|source| SubnetError::Decode {
+                what: format!("SubtensorModule.{}({netuid})", entry.item),
+                block: at.number,
+                source,
+            })?;
+            hyperparameters.extend(stored_parameter(entry, &value));
+        }
+        derive_activity_cutoff(&mut hyperparameters);
+        subnets.push(SubnetHyperparameters { netuid: *netuid, hyperparameters });
+    }
+    Ok(subnets)
+}
+
+fn stored_parameter(entry: &Entry, value: &Value) -> Option<Hyperparameter> {
+    let raw = match entry.form {
+        Form::Plain if entry.unit == Unit::Choice => return choice(entry, value),
+        Form::Plain => raw(value)?,
+        Form::OfPair(position) => raw(value.at(position)?)?,
+        Form::Yuma3 => Raw::Unsigned(if value.as_bool()? { 3 } else { 2 }),
+    };
+    Some(Hyperparameter { name: entry.name.to_owned(), raw, unit: entry.unit })
+}
+
+/// The number behind a choice; the names are in the metadata, the numbers are what calls and events carry.
+fn choice(entry: &Entry, value: &Value) -> Option<Hyperparameter> {
+    let number = match value.variant()? {
+        "Burn" | "Current" => 0,
+        "Recycle" | "Previous" => 1,
+        "Auto" => 2,
+        _ => return None,
+    };
+    Some(Hyperparameter { name: entry.name.to_owned(), raw: Raw::Unsigned(number), unit: entry.unit })
+}
+
+/// Since 423 the cutoff in blocks is a factor of the tempo: `max(1, factor × tempo / 1000)`.
+fn derive_activity_cutoff(parameters: &mut [Hyperparameter]) {
+    let find = |name: &str| parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.raw);
+    let (Some(Raw::Unsigned(factor)), Some(Raw::Unsigned(tempo))) = (find("activity_cutoff_factor"), find("tempo"))
+    else {
+        return;
+    };
+    if let Some(cutoff) = parameters.iter_mut().find(|parameter| parameter.name == "activity_cutoff") {
+        cutoff.raw = Raw::Unsigned((factor * tempo / 1000).max(1));
+    }
+}

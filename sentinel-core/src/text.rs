@@ -1,0 +1,41 @@
+//! Text from the chain is hostile: escapers for the places it is shown.
+
+use std::borrow::Cow;
+
+/// Text that is safe on a terminal: control characters, escape sequences and characters that reorder a line are
+/// written as `\u{…}`.
+///
+/// ```
+/// # use sentinel_core::text::terminal_safe;
+/// assert_eq!(terminal_safe("plain"), "plain");
+/// assert_eq!(terminal_safe("red\u{1b}[31m"), "red\\u{1b}[31m");
+/// ```
+pub fn terminal_safe(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if is_unsafe(char) {
+            safe.extend(char.escape_unicode());
+        } else {
+            safe.push(char);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn is_unsafe(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Text that a spreadsheet does not take for a formula: a leading `'` before `=`, `+`, `-`, `@`, tab or NUL.
+pub fn csv_safe(text: &str) -> Cow<'_, str> {
+    match text.as_bytes().first() {
+        // A number is no formula.
+        Some(b'-' | b'+') if text.parse::<f64>().is_ok() => Cow::Borrowed(text),
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | 0) => Cow::Owned(format!("'{text}")),
+        _ => Cow::Borrowed(text),
+    }
+}
