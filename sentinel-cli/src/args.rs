@@ -100,6 +100,9 @@ pub(crate) enum Block {
         /// Also the blake2b-256 hash of every call.
         #[arg(long)]
         hashes: bool,
+        /// Also the bytes of every extrinsic, as the node gives them.
+        #[arg(long)]
+        raw: bool,
     },
     /// Events with their fields.
     Events,
@@ -109,7 +112,7 @@ pub(crate) enum Block {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runtime {
-    /// Name and versions.
+    /// Name and versions, and the account that may use sudo.
     #[command(alias = "version")]
     Info,
     /// Every error of every pallet, with the numbers that dispatch errors carry.

@@ -22,7 +22,9 @@ pub(crate) async fn run(common: &Common, command: &Block, out: &mut dyn Write) -
     let source = connect::open(common).await?;
     match command {
         Block::Info => info::run(common, &*source, out).await,
-        Block::Extrinsics { hashes } => extrinsics::run(common, &*source, *hashes, out).await,
+        Block::Extrinsics { hashes, raw } => {
+            extrinsics::run(common, &*source, extrinsics::Extras { hashes: *hashes, raw: *raw }, out).await
+        }
         Block::Events => events::run(common, &*source, out).await,
         Block::Hyperparameters => hyperparameters::run(common, &*source, out).await,
     }

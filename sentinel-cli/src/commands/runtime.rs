@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use sentinel_core::chain::BlockRef;
-use sentinel_core::decode::{Runtime as Decoder, strip_docs};
-use sentinel_core::source::BlockSourceExt;
+use sentinel_core::chain::{AccountId, BlockRef};
+use sentinel_core::decode::{Runtime as Decoder, storage_prefix, strip_docs};
+use sentinel_core::source::{BlockSource, BlockSourceExt, SourceError};
 use serde::Serialize;
 
 use crate::args::{Common, Runtime};
@@ -19,7 +19,10 @@ pub(crate) async fn run(common: &Common, command: &Runtime, out: &mut dyn Write)
     let at = source.pin(common.block).await?;
     let runtime = source.runtime(&at).await?;
     match command {
-        Runtime::Info => info(&at, &runtime, common.format, out)?,
+        Runtime::Info => {
+            let sudo_key = sudo_key(&*source, &at).await?;
+            info(&at, &runtime, sudo_key, common.format, out)?;
+        }
         Runtime::Errors => errors(&runtime, common.format, out)?,
         Runtime::Metadata { out: file, no_docs } => {
             let stripped = no_docs.then(|| strip_docs(runtime.metadata())).transpose();
@@ -49,9 +52,26 @@ struct Info<'a> {
     transaction_version: u32,
     state_version: u8,
     metadata_version: u32,
+    sudo_key: Option<AccountId>,
 }
 
-fn info(at: &BlockRef, runtime: &Decoder, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+/// The account that may use sudo; none where nobody may, or where a recording does not say.
+async fn sudo_key(source: &dyn BlockSource, at: &BlockRef) -> Result<Option<AccountId>, CliError> {
+    let key = storage_prefix("Sudo", "Key");
+    match source.value(at, key.to_vec().into()).await {
+        Ok(value) => Ok(value.and_then(|bytes| Some(AccountId(bytes.as_ref().try_into().ok()?)))),
+        Err(SourceError::NotRecorded { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn info(
+    at: &BlockRef,
+    runtime: &Decoder,
+    sudo_key: Option<AccountId>,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let version = runtime.version();
     let info = Info {
         block_number: at.number,
@@ -64,6 +84,7 @@ fn info(at: &BlockRef, runtime: &Decoder, format: Format, out: &mut dyn Write) -
         transaction_version: version.transaction_version,
         state_version: version.state_version,
         metadata_version: runtime.metadata_version(),
+        sudo_key,
     };
     let row = || {
         [
@@ -77,6 +98,7 @@ fn info(at: &BlockRef, runtime: &Decoder, format: Format, out: &mut dyn Write) -
             ("transaction_version", info.transaction_version.to_string()),
             ("state_version", info.state_version.to_string()),
             ("metadata_version", info.metadata_version.to_string()),
+            ("sudo_key", info.sudo_key.map(|account| account.to_ss58()).unwrap_or_default()),
         ]
     };
     match format {

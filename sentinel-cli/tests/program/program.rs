@@ -5,19 +5,19 @@ use std::process::{Command, Stdio};
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs `sentinel-cli` with these arguments.
-pub fn run(args: &[&str]) -> Ran {
+pub(crate) fn run(args: &[&str]) -> Ran {
     run_with_input(args, "")
 }
 
 /// Runs `sentinel-cli` with these arguments and this text on stdin.
-pub fn run_with_input(args: &[&str], input: &str) -> Ran {
+pub(crate) fn run_with_input(args: &[&str], input: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"))
         .args(args)
         .env_remove("BITTENSOR_NETWORK")
@@ -40,6 +40,6 @@ pub fn run_with_input(args: &[&str], input: &str) -> Ran {
 
 /// Path of a file of the project's test fixtures.
 #[allow(dead_code, reason = "not every test file needs one")]
-pub fn fixture(name: &str) -> String {
+pub(crate) fn fixture(name: &str) -> String {
     format!("{}/../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use sentinel_core::decode::{BlockIndex, ExtrinsicFacts, JsonOptions, Outcome, Value};
+use sentinel_core::decode::{BlockIndex, DecodeError, ExtrinsicFacts, JsonOptions, Outcome, Value};
 use sentinel_core::source::{BlockSource, RawBlock};
 use sentinel_core::text::terminal_safe;
 
@@ -11,10 +11,17 @@ use crate::args::Common;
 use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 
+/// What is shown besides what always is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extras {
+    pub(super) hashes: bool,
+    pub(super) raw: bool,
+}
+
 pub(super) async fn run(
     common: &Common,
     source: &dyn BlockSource,
-    hashes: bool,
+    extras: Extras,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
     let block = fetch(common, source).await?;
@@ -37,7 +44,7 @@ pub(super) async fn run(
             None => exit = undecodable(&index, at, number),
         }
     }
-    write(&block, &index, &chosen, common, common.json(hashes), out)?;
+    write(&block, &index, &chosen, common, extras, out)?;
     Ok(exit)
 }
 
@@ -54,9 +61,10 @@ fn write(
     index: &BlockIndex<'_, '_>,
     chosen: &[(usize, ExtrinsicFacts)],
     common: &Common,
-    json: JsonOptions,
+    extras: Extras,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
+    let json = common.json(extras.hashes);
     let number = block.reference().number;
     let decode = |source| CliError::Decode { block: number, source };
     match common.format {
@@ -66,7 +74,7 @@ fn write(
                 if position > 0 {
                     items.push(b',');
                 }
-                index.write_extrinsic(*at, Some(number), json, &mut items).map_err(decode)?;
+                write_json(index, *at, number, json, extras.raw, &mut items).map_err(decode)?;
             }
             items.push(b']');
             out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), &items)))?;
@@ -75,7 +83,7 @@ fn write(
             let mut line = Vec::new();
             for (at, _) in chosen {
                 line.clear();
-                index.write_extrinsic(*at, Some(number), json, &mut line).map_err(decode)?;
+                write_json(index, *at, number, json, extras.raw, &mut line).map_err(decode)?;
                 line.push(b'\n');
                 out.write_all(&line)?;
             }
@@ -102,6 +110,23 @@ fn write(
             let header = ["Id", "Call", "Status", "Signer", "Nonce", "Arguments"];
             output::table(out, &header, chosen.iter().map(|(at, facts)| table_row(number, index, *at, facts)))?;
         }
+    }
+    Ok(())
+}
+
+fn write_json(
+    index: &BlockIndex<'_, '_>,
+    at: usize,
+    number: u64,
+    json: JsonOptions,
+    raw: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    index.write_extrinsic(at, Some(number), json, out)?;
+    if let (true, Some(Ok(extrinsic))) = (raw, index.extrinsics().get(at)) {
+        // One more entry, before the brace that closes the object.
+        out.pop();
+        out.extend_from_slice(format!(",\"bytes\":\"{}\"}}", const_hex::encode_prefixed(extrinsic.bytes())).as_bytes());
     }
     Ok(())
 }
