@@ -179,13 +179,15 @@ async fn a_lost_connection_is_made_again_by_the_next_request() -> Outcome {
 
 #[tokio::test]
 async fn a_read_that_lost_its_connection_is_sent_once_more() -> Outcome {
-    let (_, node) = upgrading().await?;
-    let source = connect(&node).await?;
-    node.script_once("chain_getHeader", Answer::HangUp);
-    assert_eq!(source.header(4.into()).await?.header.number, 4);
-    node.script("chain_getHeader", Answer::HangUp);
-    assert_is!(error_of(source.header(5.into()).await), SourceError::Transient { .. });
-    assert_eq!(node.count("chain_getHeader"), 4);
+    for transport in BOTH {
+        let (_, node) = upgrading().await?;
+        let source = connect_by(&node, transport).await?;
+        node.script_once("chain_getHeader", Answer::HangUp);
+        assert_eq!(source.header(4.into()).await?.header.number, 4);
+        node.script("chain_getHeader", Answer::HangUp);
+        assert_is!(error_of(source.header(5.into()).await), SourceError::Transient { .. });
+        assert_eq!(node.count("chain_getHeader"), 4);
+    }
     Ok(())
 }
 

@@ -72,13 +72,16 @@ async fn the_suite_reports_what_does_not_fit() -> Outcome {
     Ok(())
 }
 
-/// The last blocks of a real chain.
+/// The last blocks of a real chain; more of them where `SENTINEL_TEST_FIRST_BLOCK` says from which on.
 #[tokio::test]
 #[ignore = "needs a node: set SENTINEL_TEST_ENDPOINT to its URL"]
 async fn a_live_node_conforms() -> Outcome {
     let source = RpcSource::connect(&std::env::var("SENTINEL_TEST_ENDPOINT")?, RpcOptions::default()).await?;
     let last = source.head(Finality::Finalized).await?.number;
-    let first = last.saturating_sub(100);
+    let first = match std::env::var("SENTINEL_TEST_FIRST_BLOCK") {
+        Ok(first) => first.parse()?,
+        Err(_) => last.saturating_sub(100),
+    };
     let mut upgrades = Vec::new();
     for number in first.max(1)..=last {
         let block = source.block(number.into()).await?;

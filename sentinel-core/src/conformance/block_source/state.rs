@@ -68,12 +68,13 @@ async fn prefixes(source: &dyn BlockSource, at: BlockRef, prefix: &Bytes, report
     let none = report.ok(source.storage(&at, &[]).await, "no keys can be read");
     report.check(none.is_none_or(|none| none.is_empty()), "no keys have no values", place);
 
-    // A longer prefix gives exactly its part.
+    // A longer prefix gives exactly its part. Not a whole key: some development nodes then repeat it without end.
     if let Some((middle, _)) = pairs.get(pairs.len() / 2) {
+        let longer = middle.slice(..middle.len().saturating_sub(1).max(prefix.len()));
         let part: Result<Vec<KeyValue>, SourceError> =
-            source.storage_prefix(at, middle.clone()).collect::<Vec<_>>().await.into_iter().collect();
+            source.storage_prefix(at, longer.clone()).collect::<Vec<_>>().await.into_iter().collect();
         let part = report.ok(part, "a part of a known prefix can be read");
-        let expected: Vec<_> = pairs.iter().filter(|(key, _)| key.starts_with(middle)).cloned().collect();
+        let expected: Vec<_> = pairs.iter().filter(|(key, _)| key.starts_with(&longer)).cloned().collect();
         report.check(part.is_none_or(|part| part == expected), "a part of a prefix is that part", place);
     }
 }

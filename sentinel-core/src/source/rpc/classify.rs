@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper_util::client::legacy::Error as HyperError;
 use jsonrpsee::client_transport::ws::{WsError, WsHandshakeError};
 use jsonrpsee::core::client::Error as ClientError;
 use jsonrpsee::core::http_helpers::HttpError;
@@ -102,12 +103,25 @@ pub(super) fn classify(error: RpcError, asked: Asked<'_>) -> SourceError {
 }
 
 /// Whether the connection was lost under a request, so that asking once more on a new one makes sense.
+///
+/// Over HTTP that is an everyday matter: the server may close a connection that idled just when it is used again.
 pub(super) fn is_lost_connection(error: &RpcError) -> bool {
     let RpcError::Client(error) = error else { return false };
-    matches!(
-        error.downcast_ref::<ConnectionError>(),
-        Some(ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect))
-    )
+    match error.downcast_ref::<ConnectionError>() {
+        Some(ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect)) => true,
+        Some(ConnectionError::Client(ClientError::Transport(error))) => {
+            hyper_error(error.as_ref()).is_some_and(|error| !error.is_connect())
+        }
+        _ => false,
+    }
+}
+
+/// What the HTTP library says of a request that got no HTTP answer.
+fn hyper_error<'a>(transport: &'a (dyn std::error::Error + Send + Sync + 'static)) -> Option<&'a HyperError> {
+    match transport.downcast_ref::<HttpTransportError>() {
+        Some(HttpTransportError::Http(HttpError::Stream(stream))) => stream.downcast_ref(),
+        _ => None,
+    }
 }
 
 fn said(meaning: Meaning, message: String, retry_after: Option<Duration>, asked: Asked<'_>) -> SourceError {
@@ -165,7 +179,11 @@ fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
                 Some(HttpTransportError::Http(HttpError::Stream(stream))) => match stream.downcast_ref::<HttpRefusal>()
                 {
                     Some(refusal) => refused(refusal.status, refusal.retry_after, asked),
-                    None => transient(asked, "the request failed", Some(transport)),
+                    None => {
+                        let connect = hyper_error(transport.as_ref()).is_some_and(HyperError::is_connect);
+                        let message = if connect { "cannot connect" } else { "the request failed" };
+                        transient(asked, message, Some(transport))
+                    }
                 },
                 Some(HttpTransportError::Url(_)) => {
                     SourceError::fatal(format!("{}: the URL is not usable", asked.endpoint))
