@@ -30,9 +30,12 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
 
 /// Only commands that talk to a node need an async runtime.
 fn with_runtime<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| CliError::File { what: "cannot start".to_owned(), source })?
-        .block_on(work)
+        .map_err(|source| CliError::File { what: "cannot start".to_owned(), source })?;
+    let result = runtime.block_on(work);
+    // A name server that never answers must not hold up the end of the program.
+    runtime.shutdown_background();
+    result
 }

@@ -139,7 +139,7 @@ enum Kind {
 fn bytes(hex: &str) -> Result<Vec<u8>, String> {
     let digits = hex.trim();
     let digits = digits.strip_prefix("0x").unwrap_or(digits);
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(format!("bad hex: {} digits, an odd number", digits.len()));
     }
     const_hex::decode(digits).map_err(|error| format!("bad hex: {error}"))

@@ -8,8 +8,13 @@ use futures::future;
 use super::Inner;
 use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
-use crate::decode::storage_prefix;
+use crate::decode::{Runtime, storage_prefix};
 use crate::source::{HashedHeader, RawBlock, SourceError};
+
+/// The parent of a block that is not the genesis. The hash of the grandparent is not needed to read state.
+fn parent_of(at: &BlockRef) -> BlockRef {
+    BlockRef { number: at.number.saturating_sub(1), hash: at.parent_hash, parent_hash: BlockHash::default() }
+}
 
 impl Inner {
     pub(super) async fn head(&self, finality: Finality) -> Result<BlockRef, SourceError> {
@@ -46,18 +51,25 @@ impl Inner {
         };
         let header = self.checked(id, hash, header)?;
         let at = header.reference();
-        let (state, runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
+        let (state, mut runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
+        // A node may have given the metadata of another block, and on a development chain two runtimes may share a
+        // version: what does not decode gets its metadata anew, once. If that does not help, the caller will say where.
+        let decodes = |runtime: &Runtime| {
+            runtime.index(&extrinsics, &state.events).is_ok_and(|index| index.extrinsics().iter().all(Result::is_ok))
+        };
+        if !decodes(&runtime) {
+            self.runtimes.forget(&parent_of(&at));
+            runtime = self.writer(&at).await?;
+        }
         Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
     }
 
     /// The runtime that wrote `at`: the one its parent left behind.
-    async fn writer(&self, at: &BlockRef) -> Result<Arc<crate::decode::Runtime>, SourceError> {
+    async fn writer(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         if at.number == 0 {
             return self.runtimes.at(&self.node, at).await;
         }
-        // The hash of the grandparent is not needed to read state.
-        let parent = BlockRef { number: at.number - 1, hash: at.parent_hash, parent_hash: BlockHash::default() };
-        self.runtimes.at(&self.node, &parent).await
+        self.runtimes.at(&self.node, &parent_of(at)).await
     }
 
     async fn resolve(&self, id: BlockId) -> Result<BlockHash, SourceError> {
