@@ -115,6 +115,27 @@ async fn a_forgotten_runtime_is_downloaded_once_more() -> Outcome {
     Ok(())
 }
 
+/// Two runtimes of one version, as on a development chain: what does not decode gets its metadata anew, once.
+#[tokio::test]
+async fn a_block_that_does_not_decode_gets_its_metadata_anew() -> Outcome {
+    let real = runtimes::finney_393();
+    let old = runtimes::load(&runtimes::raonet_as(393));
+    let pallet = real.pallets().iter().map(|pallet| pallet.index()).find(|index| {
+        let call = chains::extrinsic(&[4, *index, 0]);
+        real.extrinsic(&call).is_ok() && old.extrinsic(&call).is_err()
+    });
+    let call = chains::extrinsic(&[4, pallet.ok_or("a call that only the real runtime has")?, 0]);
+    let chain = MemorySource::new("one version, two runtimes", real.clone());
+    chain.push(MemoryBlock { extrinsics: vec![call], ..chains::block(1) });
+    let node = Node::serve(Arc::new(chain)).await?;
+    node.script("state_call", Answer::no_method());
+    node.script_once("state_getMetadata", Answer::Value(const_hex::encode_prefixed(old.metadata()).into()));
+    let source = connect(&node).await?;
+    assert_eq!(source.block(1.into()).await?.runtime.digest(), real.digest());
+    assert_eq!(node.count("state_getMetadata"), 2);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_block_takes_few_requests() -> Outcome {
     let (_, node) = upgrading().await?;

@@ -25,11 +25,15 @@ pub fn tempo_key(netuid: u16) -> Bytes {
     key.into()
 }
 
-/// The next block of a made-up chain: one extrinsic, one event record that says nothing, one changed value.
+/// The next block of a made-up chain: a remark, a new account, one changed value. It decodes with every runtime.
 pub fn block(number: u64) -> MemoryBlock {
+    // Bare, format 4: System.remark(number).
+    let remark = [&[4, 0, 0, 8 << 2], number.to_le_bytes().as_slice()].concat();
+    // One record: in extrinsic 0, System.NewAccount, no topics.
+    let event = [&[1 << 2, 0, 0, 0, 0, 0, 0, 3], [number as u8; 32].as_slice(), &[0]].concat();
     MemoryBlock {
-        extrinsics: vec![extrinsic(&number.to_le_bytes())],
-        events: vec![4, number as u8].into(),
+        extrinsics: vec![extrinsic(&remark)],
+        events: event.into(),
         timestamp_ms: Some(FIRST_BLOCK_MS + 12_000 * number),
         changes: vec![(tempo_key((number % 7) as u16), Some(Bytes::copy_from_slice(&(number as u16).to_le_bytes())))],
         ..MemoryBlock::default()

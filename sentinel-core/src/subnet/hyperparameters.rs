@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(parameter(65_535, Unit::U16).value(), "1");
         assert_eq!(parameter(900_000, Unit::PerMillion).value(), "0.9");
         assert_eq!(parameter(500_000, Unit::Rao).display(), "τ0.0005");
-        assert_eq!(parameter(23_242_757_673_173_590_016, Unit::Fixed128).value(), "1.26");
+        assert_eq!(parameter(23_242_897_532_874_635_674, Unit::Fixed128).value(), "1.26");
         assert_eq!(parameter(0, Unit::U64).value(), "0");
         assert_eq!(parameter(0, Unit::U64).display(), "0 %");
         assert_eq!(parameter(32_767, Unit::U16).display(), "49.9992 %");

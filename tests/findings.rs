@@ -1,0 +1,127 @@
+//! What the detector of hyperparameter changes finds in the sample, against the state it was recorded from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use sentinel_core::chain::{BlockId, NetUid};
+use sentinel_core::detect::{BlockContext, Cadence, Detector, Finding, HyperparameterChange};
+use sentinel_core::sink::{JsonLinesSink, MemorySink, Sink};
+use sentinel_core::source::{ArchiveSource, BlockSource};
+use sentinel_core::storage::ObjectStorage;
+use sentinel_core::subnet::hyperparameters;
+
+async fn sample() -> ArchiveSource {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sentinel-cli/assets/sample");
+    ArchiveSource::open(Arc::new(ObjectStorage::local(folder).unwrap()), None).await.unwrap()
+}
+
+async fn watch(source: &ArchiveSource, from: u64) -> Vec<Finding> {
+    let sink = MemorySink::new();
+    let mut detector = HyperparameterChange::new();
+    assert_eq!(detector.interest().cadence(), Cadence::EveryBlock);
+    let mut blocks = source.finalized(from);
+    while let Some(block) = blocks.try_next().await.unwrap() {
+        let context = BlockContext::new(source, "sample", &block).unwrap();
+        let findings = detector.inspect(&context).await.unwrap();
+        assert_eq!(sink.deliver(&findings).await.unwrap().delivered, findings.len());
+    }
+    sink.findings()
+}
+
+/// Starting from the first values and applying every finding gives the last values: none is missing, none is made up.
+#[tokio::test]
+async fn findings_lead_from_the_first_values_to_the_last() {
+    let source = sample().await;
+    let findings = watch(&source, 0).await;
+    let mut values = BTreeMap::<(NetUid, String), serde_json::Value>::new();
+    let mut at = 0;
+    let mut checked = 0;
+    for number in 0..=303 {
+        let block = source.header(BlockId::Number(number)).await.unwrap().reference();
+        let now: BTreeMap<_, _> = hyperparameters::stored(&source, &block)
+            .await
+            .unwrap()
+            .into_iter()
+            .flat_map(|subnet| {
+                let netuid = subnet.netuid;
+                subnet.hyperparameters.into_iter().map(move |parameter| {
+                    ((netuid, parameter.name.clone()), serde_json::to_value(parameter.raw).unwrap())
+                })
+            })
+            .collect();
+        while at < findings.len() && findings[at].block.number == number {
+            let finding = &findings[at];
+            let key = (finding.subject.netuid.unwrap(), finding.subject.parameter.clone().unwrap());
+            assert_eq!(values.get(&key), Some(&finding.payload["old"]), "{finding:?}");
+            values.insert(key, finding.payload["new"].clone());
+            at += 1;
+        }
+        for (key, value) in &now {
+            if ["burn", "difficulty"].contains(&key.1.as_str()) {
+                continue;
+            }
+            // A subnet or a parameter that was not there before is no change.
+            assert_eq!(values.entry(key.clone()).or_insert_with(|| value.clone()), value, "{key:?} at {number}");
+            checked += 1;
+        }
+        values.retain(|key, _| now.contains_key(key));
+    }
+    assert_eq!(at, findings.len());
+    assert!(checked > 10_000, "{checked}");
+    assert!(findings.len() > 50, "{}", findings.len());
+}
+
+/// A change made by sudo names its extrinsic, also from inside batches, multisigs and proxies.
+#[tokio::test]
+async fn a_change_names_the_extrinsic_that_made_it() {
+    let findings = watch(&sample().await, 0).await;
+    let of = |block: u64, name: &str| {
+        let found = findings
+            .iter()
+            .find(|found| found.block.number == block && found.subject.parameter.as_deref() == Some(name));
+        found.and_then(|found| found.extrinsic.as_deref())
+    };
+    assert_eq!(of(119, "immunity_period"), Some("119-0001"), "a batch inside sudo");
+    assert_eq!(of(139, "kappa"), Some("139-0001"), "sudo inside a batch inside a multisig");
+    assert_eq!(of(249, "rho"), Some("249-0001"), "a batch inside sudo inside a proxy");
+    // Defaults that lie in the code change with the code, and no extrinsic did it.
+    let silent = findings
+        .iter()
+        .find(|found| found.block.number == 177 && found.subject.parameter.as_deref() == Some("bonds_moving_avg"));
+    assert!(silent.is_some_and(|found| found.extrinsic.is_none()), "{silent:?}");
+}
+
+#[tokio::test]
+async fn ids_are_stable_and_each_its_own() {
+    let source = sample().await;
+    let (first, again) = (watch(&source, 0).await, watch(&source, 0).await);
+    assert_eq!(first, again);
+    let ids: std::collections::BTreeSet<_> = first.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids.len(), first.len());
+    // A detector that starts later finds the same from there on: what it remembers is a saving, not knowledge.
+    let later = watch(&source, 120).await;
+    let expected: Vec<&Finding> = first.iter().filter(|finding| finding.block.number >= 120).collect();
+    assert_eq!(later.iter().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn json_lines_are_one_object_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("findings.jsonl");
+    let findings = watch(&sample().await, 250).await;
+    let sink = JsonLinesSink::append(&file).unwrap();
+    sink.check().await.unwrap();
+    sink.deliver(&findings).await.unwrap();
+    sink.deliver(&findings[..1]).await.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.lines().count(), findings.len() + 1);
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for key in
+            ["id", "detector", "severity", "subject", "block", "timestamp", "extrinsic", "title", "body", "payload"]
+        {
+            assert!(line.get(key).is_some(), "{key} is missing in {line}");
+        }
+    }
+}
