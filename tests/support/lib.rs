@@ -1,7 +1,13 @@
-//! What the tests of this workspace stand on: runtimes, made-up chains, and a node to ask.
+//! What the tests of this workspace stand on: runtimes, made-up chains and samples, and a node to ask.
 
 pub mod chains;
+pub mod exact_json;
+pub mod extra_types;
+pub mod extrinsics;
 pub mod node;
 pub mod recordings;
+pub mod registry;
+pub mod rng;
 pub mod rpc;
 pub mod runtimes;
+pub mod samples;

@@ -198,7 +198,10 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn u256(self, value: &'b [u8; 32]) -> Result<(), DecodeError> {
-        let safe = value[7..].iter().all(|byte| *byte == 0);
+        let safe = match value.split_first_chunk::<16>() {
+            Some((low, high)) => high.iter().all(|byte| *byte == 0) && u128::from_le_bytes(*low) <= MAX_SAFE,
+            None => false,
+        };
         self.integer(&u256_decimal(value), safe);
         Ok(())
     }
