@@ -33,6 +33,24 @@ fn an_unknown_network_names_the_known_ones() {
 }
 
 #[test]
+fn a_flag_beats_the_environment_which_beats_the_default() {
+    let by_environment = program::run_with_network(&["block", "info"], "ws://127.0.0.1:2");
+    fails(&by_environment, 1, &["127.0.0.1:2"]);
+    let by_flag = program::run_with_network(&["-n", "ws://127.0.0.1:1", "block", "info"], "ws://127.0.0.1:2");
+    fails(&by_flag, 1, &["127.0.0.1:1"]);
+    let help = run(&["block", "info", "--help"]);
+    assert!(help.stdout.contains("BITTENSOR_NETWORK") && help.stdout.contains("[default: finney]"), "{help:?}");
+}
+
+#[test]
+fn of_several_networks_the_first_that_answers_is_read() {
+    let ran = run(&["-n", "ws://127.0.0.1:1", "-n", "sample", "block", "info", "-b", "7", "-f", "json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = run(&["-n", "ws://127.0.0.1:1", "-n", "nonsense", "block", "info"]);
+    fails(&ran, 2, &["nonsense"]);
+}
+
+#[test]
 fn a_dead_node_is_given_up_soon() {
     for (url, host) in [("ws://127.0.0.1:1", "127.0.0.1:1"), ("http://127.0.0.1:1", "127.0.0.1:1")] {
         let start = Instant::now();

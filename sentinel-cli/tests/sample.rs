@@ -52,6 +52,32 @@ fn block_info() {
 }
 
 #[test]
+fn upgrades_are_flagged_and_change_the_version_of_what_comes_next() {
+    for (block, writer, upgraded, state) in [
+        (58, 103, false, 103),
+        (59, 103, true, 143),
+        (60, 143, false, 143),
+        (176, 143, true, 218),
+        (177, 218, false, 218),
+    ] {
+        let block = block.to_string();
+        let info = json(&["block", "info", "-b", &block]);
+        assert_eq!((&info["spec_version"], &info["runtime_upgraded"]), (&writer.into(), &upgraded.into()), "{info}");
+        assert_eq!(json(&["runtime", "info", "-b", &block])["spec_version"], state, "{block}");
+    }
+}
+
+#[test]
+fn raw_extrinsics_are_those_of_the_node() {
+    let document = json(&["block", "extrinsics", "-b", "100", "--raw"]);
+    let extrinsic = &document["extrinsics"][0];
+    // Length 10, bare, format 4, Timestamp.set, and a compact moment.
+    let bytes = extrinsic["bytes"].as_str().expect("hex");
+    assert!(bytes.starts_with("0x28040200"), "{bytes}");
+    assert!(json(&["block", "extrinsics", "-b", "100"])["extrinsics"][0].get("bytes").is_none());
+}
+
+#[test]
 fn extrinsics_with_their_keys() {
     let document = json(&["block", "extrinsics", "-b", "100"]);
     let keys: Vec<&String> = document.as_object().expect("an object").keys().collect();

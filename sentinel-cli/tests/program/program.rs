@@ -18,11 +18,22 @@ pub(crate) fn run(args: &[&str]) -> Ran {
 
 /// Runs `sentinel-cli` with these arguments and this text on stdin.
 pub(crate) fn run_with_input(args: &[&str], input: &str) -> Ran {
+    run_in(args, input, None)
+}
+
+/// Runs `sentinel-cli` in an environment that names a network.
+#[allow(dead_code, reason = "not every test file needs one")]
+pub(crate) fn run_with_network(args: &[&str], network: &str) -> Ran {
+    run_in(args, "", Some(network))
+}
+
+fn run_in(args: &[&str], input: &str, network: Option<&str>) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"))
         .args(args)
         .env_remove("BITTENSOR_NETWORK")
         .env_remove("SENTINEL_LOG")
         .env("NO_COLOR", "1")
+        .envs(network.map(|network| ("BITTENSOR_NETWORK", network)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -34,7 +34,9 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
         spec_version: block.runtime.version().spec_version,
         extrinsics: index.extrinsics().len(),
         events: index.events().len(),
-        runtime_upgraded: index.events().iter().any(|event| event.is("System", "CodeUpdated")),
+        // Most upgrades announce themselves by an event; a change of the code by other means shows in the state.
+        runtime_upgraded: index.events().iter().any(|event| event.is("System", "CodeUpdated"))
+            || source.runtime(&at).await?.digest() != block.runtime.digest(),
     };
     let rows = || {
         [
