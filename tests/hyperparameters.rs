@@ -12,11 +12,12 @@ const AT: BlockRef = BlockRef { number: 7, hash: BlockHash([7; 32]), parent_hash
 
 /// Metadata V14 of the same runtime describes no runtime API: the library's own layouts have to do.
 fn undescribed() -> Runtime {
-    Runtime::from_metadata(include_bytes!("fixtures/metadata/subtensor-461-v14.scale")).unwrap()
+    Runtime::from_metadata(include_bytes!("fixtures/metadata/subtensor-461-v14.scale"))
+        .expect("the fixture is metadata")
 }
 
 fn decode(runtime: &Runtime, api: Api, answer: &[u8]) -> Vec<Hyperparameter> {
-    decode_answer(runtime, api, answer, &AT).unwrap().expect("the subnet exists")
+    decode_answer(runtime, api, answer, &AT).expect("the answer decodes").expect("the subnet exists")
 }
 
 /// Random answers of the type that metadata 461 gives each function: its description and our layouts agree on them.

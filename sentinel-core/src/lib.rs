@@ -1,6 +1,6 @@
 //! Read, watch and replay the Bittensor chain (*subtensor*).
 //!
-//! A [`BlockSource`](source::BlockSource) hands out raw bytes and the [`Runtime`] that wrote them; a `Runtime` turns bytes
+//! A [`BlockSource`] hands out raw bytes and the [`Runtime`] that wrote them; a `Runtime` turns bytes
 //! into facts, offline. Three steps lead everywhere:
 //!
 //! 1. **Open a source.** [`RpcSource`](source::RpcSource) is a node, [`ArchiveSource`](source::ArchiveSource) a recording,
@@ -9,7 +9,7 @@
 //!    everything read at it sees one state.
 //! 3. **Read.** Typed views are in [`subnet`]; [`block`](source::BlockSource::block) gives a whole block, which
 //!    [`Runtime::index`] splits into extrinsics and events and each of those decodes into JSON, any serde serializer, or a
-//!    [`Value`](decode::Value).
+//!    [`Value`].
 //!
 //! ```
 //! use sentinel_core::{JsonOptions, Runtime};
