@@ -1,5 +1,7 @@
 //! What the detector of hyperparameter changes finds in the sample, against the state it was recorded from.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
