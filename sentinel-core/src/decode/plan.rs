@@ -233,18 +233,3 @@ impl Name {
         &self.key.as_bytes()[..self.key.len() - 1]
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::decode::Runtime;
-
-    #[test]
-    fn a_runtime_takes_less_than_a_mebibyte() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/metadata");
-        for file in ["raonet-218-v14", "finney-393-v16", "subtensor-461-v14", "subtensor-461-v15"] {
-            let metadata = std::fs::read(format!("{folder}/{file}.scale")).unwrap();
-            let size = Runtime::from_metadata(&metadata).unwrap().plans.heap_size();
-            assert!(size < 1 << 20, "{file}: {size} bytes");
-        }
-    }
-}
