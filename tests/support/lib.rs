@@ -4,6 +4,7 @@ pub mod chains;
 pub mod exact_json;
 pub mod extra_types;
 pub mod extrinsics;
+pub mod mutations;
 pub mod node;
 pub mod recordings;
 pub mod registry;

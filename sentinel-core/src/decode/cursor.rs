@@ -8,6 +8,8 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 pub(crate) const MAX_ITEMS: u64 = 1 << 20;
 /// Most items of a list whose items take no bytes.
 pub(crate) const MAX_EMPTY_ITEMS: u64 = 4096;
+/// What an item that takes no bytes costs of the values of one input: a few bytes of lengths announce millions of them.
+const EMPTY_ITEM_VALUES: u32 = 64;
 /// Most values in one input.
 pub(crate) const MAX_VALUES: u32 = 5_000_000;
 
@@ -136,6 +138,9 @@ impl<'b> Cursor<'b> {
         };
         if items > most {
             return Err(DecodeError::new(Kind::TooManyItems { items, most }, start));
+        }
+        if min == 0 {
+            self.spend(items as u32 * EMPTY_ITEM_VALUES)?;
         }
         Ok(items as u32)
     }

@@ -81,7 +81,12 @@ impl Serialize for Decoded<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.unit() {
             Some(unit) => unit.map_err(S::Error::custom)?.serialize(serializer),
-            None => self.visit(Output(serializer)).map_err(Failure::into_error),
+            // Serde carries errors from the inside out as text, without the steps around them: walking once more tells
+            // all of it.
+            None => self.visit(Output(serializer)).map_err(Failure::into_error).map_err(|error| {
+                let whole = self.write_json(&mut Vec::new(), JsonOptions::default());
+                whole.map_or_else(S::Error::custom, |()| error)
+            }),
         }
     }
 }

@@ -75,19 +75,19 @@ impl Runtime {
         };
         let (pallet, item) = dispatch(&self.plans, table, cursor)?;
         let (pallet_name, name) = (self.plans.name(pallet.name).text(), self.plans.name(item.name).text());
+        let of_this = |error: DecodeError| error.of(format!("{pallet_name}.{name}"));
         if item.fixed != super::plan::VARIABLE {
-            cursor.take(item.fixed as usize)?;
+            cursor.take(item.fixed as usize).map_err(of_this)?;
         } else {
             for field in self.plans.fields(item.fields) {
                 let field_name = self.plans.name(field.name).text();
-                skip(&self.plans, field.plan, cursor)
-                    .map_err(|error| error.inside(field_name).of(format!("{pallet_name}.{name}")))?;
+                skip(&self.plans, field.plan, cursor).map_err(|error| of_this(error.inside(field_name)))?;
             }
         }
         let end = cursor.pos();
-        let count = cursor.items(32)?;
+        let count = cursor.items(32).map_err(|error| of_this(error.inside("topics")))?;
         let topics = cursor.pos();
-        cursor.take(count as usize * 32)?;
+        cursor.take(count as usize * 32).map_err(|error| of_this(error.inside("topics")))?;
         Ok(EventRecord {
             runtime: self,
             data,

@@ -233,3 +233,20 @@ impl Name {
         &self.key.as_bytes()[..self.key.len() - 1]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::Runtime;
+
+    /// A node's history has hundreds of runtimes; several are held at a time.
+    #[test]
+    fn the_plans_of_a_runtime_take_less_than_a_mebibyte() {
+        let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/metadata");
+        for name in ["raonet-218-v14", "finney-393-v16", "subtensor-461-v14", "subtensor-461-v15"] {
+            let metadata = std::fs::read(fixtures.join(name).with_extension("scale")).unwrap();
+            let size = Runtime::from_metadata(&metadata).unwrap().plans.heap_size();
+            println!("{name}: {size} bytes of plans");
+            assert!(size < 1 << 20, "{name}: {size} bytes");
+        }
+    }
+}
