@@ -18,6 +18,9 @@ const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 const BOB: &str = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
 const CHARLIE: &str = "5FLSigC9HGRKVhB9FiEo4Y3koPsNmBmLJbpXg2mp1hXcS59Y";
 
+/// Sorts after Alice, who sorts after Bob.
+const EVE: &str = "5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw";
+
 fn account(address: &str) -> [u8; 32] {
     address.parse::<AccountId>().expect("an address").0
 }
@@ -413,12 +416,12 @@ fn a_derivative_runs_as_the_account_derived() {
 #[test]
 fn a_multisig_runs_as_the_account_of_its_signatories() {
     let others = |accounts: &[&str]| vector(&accounts.iter().map(|one| account(one).to_vec()).collect::<Vec<_>>());
-    let of_three = "49daa32c7287890f38b7e1a8cd2961723d36d20baa0bf3b82e0c4bdda93b1c0a";
+    let of_three = "0c7aa225f8fd5b41b066b950cf12b8a21f4ea5b8a137d83fa547715edb1c5418";
     let (of_three, of_two) =
         (AccountId(hex(of_three)), AccountId(hex("4c5901223c7c52585646634e70dd46ad3faf1270f84a4673b5b4a4e126474073")));
     let two_of_three = |registry: &Registry| {
         let call = transfer(registry, BOB, 1);
-        registry.call("Multisig", "as_multi", &[&[2, 0], &others(&[BOB, CHARLIE]), &[0], &call, &[0, 0]])
+        registry.call("Multisig", "as_multi", &[&[2, 0], &others(&[BOB, EVE]), &[0], &call, &[0, 0]])
     };
     let executed = |result: &[u8]| {
         let fields: [&[u8]; 5] = [&account(ALICE), &[0; 8], &of_three.0, &[0; 32], result];
