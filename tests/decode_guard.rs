@@ -191,7 +191,7 @@ fn errors_say_where_in_which_call() {
     assert_eq!(cut.path(), "sudo.call.batch.calls[1].transfer_allow_death.value");
 
     // The bytes: sudo (0c00), batch (0b00) of two (08), remark (0000) of "hi", transfer (0500) to an account (00).
-    assert_eq!(const_hex::encode(&call[..13]), "0c000b0008000008686905 0000".replace(' ', ""));
+    assert_eq!(const_hex::encode(&call[..13]), "0c000b00080000086869050000");
     let with = |at: usize, byte: u8| error(&[&call[..at], &[byte], &call[at + 1..]].concat()).to_string();
     assert_eq!(
         with(12, 250),

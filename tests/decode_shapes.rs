@@ -2,7 +2,10 @@
 
 use scale_info::TypeDefPrimitive as P;
 use sentinel_core::decode::JsonOptions;
+use sentinel_support::exact_json::parse;
 use sentinel_support::extra_types::ExtraTypes;
+use sentinel_support::registry::Registry;
+use sentinel_support::runtimes::{SUBTENSOR_461_V15, subtensor_461};
 
 /// Decodes each of the cases: a type, bytes in hex, their JSON.
 fn all(types: &ExtraTypes, options: JsonOptions, cases: &[(u32, &str, &str)]) {
@@ -193,4 +196,84 @@ fn bits_are_read_in_the_order_of_their_words() {
         (types.bits(P::U32, "Lsb0"), "00", "\"0b\""),
     ];
     all(&types, JsonOptions::default(), &cases);
+}
+
+#[test]
+fn calls_and_events_as_sdk_users_know_them() {
+    let (runtime, registry) = (subtensor_461(), Registry::of(SUBTENSOR_461_V15));
+    let json = |id: u32, hex: &str| {
+        let bytes = const_hex::decode(hex).expect("hex");
+        let options = JsonOptions { call_hashes: true, ..JsonOptions::default() };
+        let mut out = Vec::new();
+        runtime.decode(id, &bytes).and_then(|decoded| decoded.write_json(&mut out, options)).expect("a value");
+        parse(&String::from_utf8(out).expect("UTF-8")).expect("JSON")
+    };
+    // All of these were read by `bittensor_core` 0.1.5.
+    let remark = r#"{"call_index": "0x0000", "call_function": "remark", "call_module": "System",
+        "call_args": [{"name": "remark", "type": "Bytes", "value": "hi"}],
+        "call_hash": "0x89efc84be36b223a83707f2e577f86a99a79cac6b6d5c4c09b231384605ef27b"}"#;
+    assert_eq!(json(registry.call, "0000086869"), parse(remark).expect("JSON"));
+    let batch = json(registry.call, "0b00040000086869");
+    let calls = batch.get("call_args").and_then(|args| args.at(0)?.get("value"));
+    assert_eq!(calls.and_then(|calls| calls.at(0)), Some(&parse(remark).expect("JSON")), "inner calls have hashes too");
+
+    let alice = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
+    let address = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    let transfer = format!(
+        r#"{{"event_index": "0502", "module_id": "Balances", "event_id": "Transfer",
+            "attributes": {{"from": "{address}", "to": "{address}", "amount": 1}}}}"#
+    );
+    let bytes = format!("0502{alice}{alice}0100000000000000");
+    assert_eq!(json(registry.event, &bytes), parse(&transfer).expect("JSON"));
+    let attributes = |hex: &str| json(registry.event, hex).get("attributes").cloned();
+    assert_eq!(attributes("0002"), parse("null").ok(), "no fields");
+    assert_eq!(attributes("07010500"), parse("5").ok(), "one without a name");
+    assert_eq!(attributes("070001000200"), parse("[1,2]").ok(), "several without names");
+
+    // A record of `System.Events` has the event's own entries beside it, and there its index is its pallet's.
+    let record = registry.named("frame_system::EventRecord");
+    let found = json(record, &format!("0001000000{bytes}00"));
+    let expected = transfer.replacen('{', "", 1).replace("\"event_index\": \"0502\"", "\"event_index\": 5");
+    let expected =
+        format!(r#"{{"phase": "ApplyExtrinsic", "extrinsic_idx": 1, "event": {transfer}, "topics": [], {expected}"#);
+    assert_eq!(found, parse(&expected).expect("JSON"));
+    assert_eq!(json(record, &format!("01{bytes}00")).get("extrinsic_idx"), parse("null").ok().as_ref());
+}
+
+#[test]
+fn types_with_a_meaning_of_their_own() {
+    let (runtime, registry) = (subtensor_461(), Registry::of(SUBTENSOR_461_V15));
+    let alice = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
+    let address = "\"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY\"";
+    let cases = [
+        ("sp_core::crypto::AccountId32", alice.to_owned(), address.to_owned()),
+        ("sp_runtime::multiaddress::MultiAddress", format!("00{alice}"), address.to_owned()),
+        ("sp_runtime::multiaddress::MultiAddress", "02086869".to_owned(), "{\"Raw\":\"hi\"}".to_owned()),
+        ("primitive_types::H256", "ab".repeat(32), format!("\"0x{}\"", "ab".repeat(32))),
+        ("primitive_types::U256", format!("05{}", "00".repeat(31)), "5".to_owned()),
+        ("sp_runtime::generic::era::Era", "00".to_owned(), "\"00\"".to_owned()),
+        ("sp_runtime::generic::era::Era", "e500".to_owned(), "[64,14]".to_owned()),
+        ("sp_runtime::generic::era::Era", "ff01".to_owned(), "[65536,496]".to_owned()),
+        ("sp_runtime::generic::era::Era", "1000".to_owned(), "[2,1]".to_owned()),
+        (
+            "sp_runtime::DispatchError",
+            "030701000000".to_owned(),
+            r#"{"Module":{"index":7,"error":"0x01000000"}}"#.to_owned(),
+        ),
+        ("sp_runtime::DispatchError", "0700".to_owned(), "{\"Token\":\"FundsUnavailable\"}".to_owned()),
+        ("sp_weights::weight_v2::Weight", "0408".to_owned(), "{\"ref_time\":1,\"proof_size\":2}".to_owned()),
+        (
+            "node_subtensor_runtime::OriginCaller",
+            format!("0001{alice}"),
+            format!("{{\"system\":{{\"Signed\":{address}}}}}"),
+        ),
+        ("frame_system::Phase", "0001000000".to_owned(), "{\"ApplyExtrinsic\":1}".to_owned()),
+    ];
+    for (path, hex, json) in cases {
+        let bytes = const_hex::decode(&hex).expect("hex");
+        let mut out = Vec::new();
+        let decoded = runtime.decode(registry.named(path), &bytes);
+        decoded.and_then(|decoded| decoded.write_json(&mut out, JsonOptions::default())).expect("a value");
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), json, "{path} of {hex}");
+    }
 }
