@@ -107,6 +107,43 @@ async fn ids_are_stable_and_each_its_own() {
     assert_eq!(later.iter().collect::<Vec<_>>(), expected);
 }
 
+/// A run that stopped at any block and took up its snapshot finds the same as one that never stopped.
+#[tokio::test]
+async fn a_restored_detector_goes_on_where_it_stopped() {
+    let source = sample().await;
+    let whole = watch(&source, 0).await;
+    let mut found = Vec::new();
+    let mut snapshot: Option<bytes::Bytes> = None;
+    let mut blocks = source.finalized(0);
+    while let Some(block) = blocks.try_next().await.unwrap() {
+        let mut detector = HyperparameterChange::new();
+        if let Some(snapshot) = &snapshot {
+            detector.restore(snapshot);
+        }
+        let context = BlockContext::new(&source, "sample", &block).unwrap();
+        found.extend(detector.inspect(&context).await.unwrap());
+        snapshot = detector.snapshot();
+        assert!(snapshot.is_some());
+    }
+    assert_eq!(found, whole);
+    let mut confused = HyperparameterChange::new();
+    confused.restore(b"not a snapshot");
+    assert!(confused.snapshot().is_none());
+}
+
+/// A call that is only scheduled did not set anything in the block that schedules it.
+#[tokio::test]
+async fn a_scheduled_call_is_not_blamed_before_it_runs() {
+    let findings = watch(&sample().await, 0).await;
+    for finding in &findings {
+        assert!(
+            !["127-0001", "127-0002", "226-0001", "226-0002"].contains(&finding.extrinsic.as_deref().unwrap_or(""))
+        );
+    }
+    let later = findings.iter().filter(|found| (127..140).contains(&found.block.number) && found.extrinsic.is_none());
+    assert!(later.count() > 0, "what was scheduled at 127 runs later, by no extrinsic");
+}
+
 #[tokio::test]
 async fn json_lines_are_one_object_each() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sentinel_core::chain::{BlockId, NetUid};
 use sentinel_core::decode::JsonOptions;
 
+use crate::exit::CliError;
 use crate::output::Format;
 
 /// Read the Bittensor chain: blocks, extrinsics, events, hyperparameters, recordings.
@@ -22,7 +23,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Network to read: finney, test, local, archive, sample (built in, no node needed), a ws://, wss://, http:// or
-    /// https:// URL, or file://DIR for a recording. Given several times, the next one is tried when one cannot be
+    /// https:// URL, or file://DIR for a recording
+    /// (file://DIR#NAME where a directory holds several). Given several times, the next one is tried when one cannot be
     /// reached.
     #[arg(
         short,
@@ -31,7 +33,7 @@ pub(crate) struct Common {
         env = "BITTENSOR_NETWORK",
         value_name = "NETWORK",
         value_delimiter = ',',
-        default_value = "finney"
+        default_value = DEFAULT_NETWORK
     )]
     pub(crate) networks: Vec<String>,
     /// Block number, or 0x hash. Default: the newest finalized block.
@@ -62,14 +64,39 @@ impl Common {
         JsonOptions { strict_bytes: self.strict, safe_integers: self.safe_integers, call_hashes }
     }
 
-    /// A usage error for a flag that this command would have to ignore.
-    pub(crate) fn refuse_netuid(&self, command: &str) -> Result<(), crate::exit::CliError> {
-        match self.netuid {
-            Some(_) => Err(crate::exit::CliError::Usage(format!("--netuid does not apply to `{command}`"))),
-            None => Ok(()),
+    /// A usage error for flags that this command would have to ignore.
+    pub(crate) fn refuse(&self, flags: &[Flag], command: &str) -> Result<(), CliError> {
+        for flag in flags {
+            let (given, name) = match flag {
+                Flag::Block => (self.block.is_some(), "--block"),
+                Flag::Netuid => (self.netuid.is_some(), "--netuid"),
+            };
+            if given {
+                return Err(CliError::Usage(format!("{name} does not apply to `{command}`")));
+            }
         }
+        Ok(())
+    }
+
+    /// The networks to try, in order. An empty variable is one that is not set.
+    pub(crate) fn networks(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.networks.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            names.push(DEFAULT_NETWORK);
+        }
+        names
     }
 }
+
+/// A flag that some commands have no use for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Flag {
+    Block,
+    Netuid,
+}
+
+const DEFAULT_NETWORK: &str = "finney";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

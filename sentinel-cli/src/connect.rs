@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sentinel_core::artifact::NetworkWord;
 use sentinel_core::chain::Network;
 use sentinel_core::source::{ArchiveSource, BlockSource, RpcOptions, RpcSource};
 use sentinel_core::storage::{ObjectStorage, Storage};
@@ -11,44 +13,63 @@ use crate::args::Common;
 use crate::exit::CliError;
 use crate::sample;
 
+/// A command that answers once gives up on a node that does not, before its user does.
+const ONE_SHOT: Duration = Duration::from_secs(9);
+
+/// Limits for work that takes its time anyway.
+pub(crate) fn patient() -> RpcOptions {
+    RpcOptions::default()
+}
+
 /// Opens the first of the given networks that answers.
 pub(crate) async fn open(common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
-    Ok(open_named(common).await?.1)
+    Ok(open_named(common, RpcOptions { request_timeout: ONE_SHOT, ..RpcOptions::default() }).await?.1)
 }
 
 /// Opens the first of the given networks that answers, and says which it was.
-pub(crate) async fn open_named(common: &Common) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
-    let networks = common.networks.iter().map(|name| name.trim().parse()).collect::<Result<Vec<Network>, _>>()?;
-    let mut last = CliError::Usage("no network given".to_owned());
+pub(crate) async fn open_named(
+    common: &Common,
+    options: RpcOptions,
+) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
+    let networks = common.networks().into_iter().map(str::parse).collect::<Result<Vec<Network>, _>>()?;
+    let mut failures = Vec::new();
     for network in networks {
-        match open_one(&network).await {
+        match open_one(&network, &options).await {
             Ok(source) => return Ok((network, source)),
-            Err(error) => {
-                tracing::info!(%network, error = %error.line(), "cannot be reached");
-                last = error;
-            }
+            Err(error) => failures.push(error),
         }
     }
-    Err(last)
+    match failures.len() {
+        // One failure keeps its own exit code.
+        0 | 1 => Err(failures.pop().unwrap_or_else(|| CliError::Usage("no network given".to_owned()))),
+        _ => {
+            let lines: Vec<String> = failures.iter().map(CliError::line).collect();
+            Err(CliError::Failed(format!("no network can be read: {}", lines.join("; "))))
+        }
+    }
 }
 
-async fn open_one(network: &Network) -> Result<Arc<dyn BlockSource>, CliError> {
+async fn open_one(network: &Network, options: &RpcOptions) -> Result<Arc<dyn BlockSource>, CliError> {
     match network {
-        Network::Sample => archive(sample::storage().await?).await,
-        Network::Recording(folder) => {
+        Network::Sample => archive(sample::storage().await?, None).await,
+        Network::Recording(path) => {
+            let (folder, name) = match path.split_once('#') {
+                Some((folder, name)) => (folder, Some(name.parse()?)),
+                None => (path.as_str(), None),
+            };
             // A reader that made the folder would turn a typing mistake into an empty recording.
             if !Path::new(folder).is_dir() {
                 return Err(CliError::Failed(format!("no recording at {folder}: there is no such directory")));
             }
-            archive(Arc::new(ObjectStorage::local(folder)?)).await
+            archive(Arc::new(ObjectStorage::local(folder)?), name).await
         }
         network => match network.endpoint() {
-            Some(url) => Ok(Arc::new(RpcSource::connect(url, RpcOptions::default()).await?)),
+            Some(url) => Ok(Arc::new(RpcSource::connect(url, options.clone()).await?)),
             None => Err(CliError::Failed(format!("the network {network} has no endpoint"))),
         },
     }
 }
 
-async fn archive(storage: Arc<dyn Storage>) -> Result<Arc<dyn BlockSource>, CliError> {
-    Ok(Arc::new(ArchiveSource::open(storage, None).await?))
+async fn archive(storage: Arc<dyn Storage>, name: Option<NetworkWord>) -> Result<Arc<dyn BlockSource>, CliError> {
+    Ok(Arc::new(ArchiveSource::open(storage, name).await?))
 }

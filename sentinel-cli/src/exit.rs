@@ -50,7 +50,7 @@ pub(crate) enum CliError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Subnet(#[from] SubnetError),
-    #[error("{file}: {source}")]
+    #[error("{file}: {source}; `sentinel-cli runtime metadata --out FILE` saves what a node serves")]
     Metadata { file: String, source: MetadataError },
     #[error("block {block} cannot be decoded")]
     Decode { block: u64, source: DecodeError },
@@ -81,23 +81,18 @@ impl CliError {
         }
     }
 
-    /// Whether the reader of the output has gone away, as `head` does.
+    /// Whether the reader of the output has gone away, as `head` does. The same failure anywhere else is one.
     pub(crate) fn is_closed_pipe(&self) -> bool {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            if let Some(error) = error.downcast_ref::<io::Error>()
-                && error.kind() == io::ErrorKind::BrokenPipe
-            {
-                return true;
-            }
-            if let Some(error) = error.downcast_ref::<serde_json::Error>()
-                && error.io_error_kind() == Some(io::ErrorKind::BrokenPipe)
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        let kind = match self {
+            Self::Output(error) => Some(error.kind()),
+            Self::Json(error) => error.io_error_kind(),
+            Self::Csv(error) => match error.kind() {
+                csv::ErrorKind::Io(error) => Some(error.kind()),
+                _ => None,
+            },
+            _ => None,
+        };
+        kind == Some(io::ErrorKind::BrokenPipe)
     }
 
     /// The error and its causes on one line, safe to show.
@@ -106,8 +101,8 @@ impl CliError {
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Some libraries repeat their cause in their own message.
-            if !line.ends_with(&text) {
+            // Some messages hold their cause already.
+            if !line.contains(&text) {
                 line.push_str(": ");
                 line.push_str(&text);
             }

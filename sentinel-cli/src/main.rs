@@ -11,18 +11,23 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
+use sentinel_core::text::terminal_safe;
 
 use crate::args::Cli;
-use crate::exit::{CliError, Exit};
+use crate::exit::Exit;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            // Help and usage errors go where clap wants them; a closed terminal is nobody's failure.
-            let _ = error.print();
-            return code.into();
+            if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                // Help goes where clap wants it; a closed terminal is nobody's failure.
+                let _ = error.print();
+                return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+            }
+            report(&usage_line(&error.render().to_string()));
+            return Exit::Usage.into();
         }
     };
     start_logging(&cli);
@@ -35,26 +40,39 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if error.is_closed_pipe() => Exit::Done.into(),
         Err(error) => {
-            report(&error);
+            report(&error.line());
             error.exit().into()
         }
     }
 }
 
-/// One line on stderr, whatever the error text holds.
-fn report(error: &CliError) {
-    let line = error.line();
+/// One line on stderr.
+fn report(line: &str) {
+    // Where stderr is closed there is nobody to tell.
     let _ = writeln!(io::stderr().lock(), "error: {line}");
+}
+
+/// What clap says in its first paragraph, on one line; the usage below it is what `--help` is for.
+fn usage_line(text: &str) -> String {
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    format!("{}; try --help", terminal_safe(line))
 }
 
 fn start_logging(cli: &Cli) {
     use tracing_subscriber::EnvFilter;
     let level = match (cli.common.quiet, cli.common.verbose) {
-        (true, _) => "off",
+        (true, _) => "error",
         (false, 0) => "warn",
         (false, 1) => "info,sentinel_core=debug",
         (false, _) => "debug,sentinel_core=trace",
     };
     let filter = EnvFilter::try_from_env("SENTINEL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if cli.common.verbose == 0 {
+        lines.without_time().with_target(false).init();
+    } else {
+        lines.init();
+    }
 }

@@ -10,5 +10,5 @@ pub use account::{AccountId, Ss58Error};
 pub use amount::{RAO_PER_TAO, Rao};
 pub(crate) use block::blake2_256;
 pub use block::{BlockHash, BlockId, BlockRef, Finality, Header, ParseBlockIdError};
-pub use netuid::NetUid;
+pub use netuid::{NetUid, ParseNetUidError};
 pub use network::{Network, NetworkError};

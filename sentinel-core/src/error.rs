@@ -21,6 +21,8 @@ pub enum Error {
     Network(#[from] crate::chain::NetworkError),
     /// A block number or hash.
     BlockId(#[from] crate::chain::ParseBlockIdError),
+    /// The number of a subnet.
+    NetUid(#[from] crate::chain::ParseNetUidError),
     /// Metadata.
     Metadata(#[from] crate::decode::MetadataError),
     /// Decoding.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Text that is safe on a terminal: control characters, escape sequences and characters that reorder a line are
-/// written as `\u{…}`.
+/// written as `\u{…}`, and so are characters that do not show.
 ///
 /// ```
 /// # use sentinel_core::text::terminal_safe;
@@ -27,10 +27,21 @@ pub fn terminal_safe(text: &str) -> Cow<'_, str> {
 
 fn is_unsafe(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            char,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
-/// Text that a spreadsheet does not take for a formula: a leading `'` before `=`, `+`, `-`, `@`, tab or NUL.
+/// Text that a spreadsheet does not take for a formula: a leading `'` before `=`, `+`, `-`, `@`, tab, carriage
+/// return or NUL.
 pub fn csv_safe(text: &str) -> Cow<'_, str> {
     match text.as_bytes().first() {
         // A number is no formula.

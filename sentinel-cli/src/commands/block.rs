@@ -11,13 +11,15 @@ use sentinel_core::chain::BlockId;
 use sentinel_core::decode::BlockIndex;
 use sentinel_core::source::{BlockSource, BlockSourceExt, RawBlock};
 
-use crate::args::{Block, Common};
+use crate::args::{Block, Common, Flag};
 use crate::connect;
 use crate::exit::{CliError, Exit};
 
 pub(crate) async fn run(common: &Common, command: &Block, out: &mut dyn Write) -> Result<Exit, CliError> {
-    if !matches!(command, Block::Hyperparameters | Block::Extrinsics { .. }) {
-        common.refuse_netuid("block info and block events")?;
+    match command {
+        Block::Info => common.refuse(&[Flag::Netuid], "block info")?,
+        Block::Events => common.refuse(&[Flag::Netuid], "block events")?,
+        Block::Extrinsics { .. } | Block::Hyperparameters => {}
     }
     let source = connect::open(common).await?;
     match command {

@@ -1,11 +1,11 @@
 //! `decode`: SCALE bytes to JSON with a metadata file.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 
 use sentinel_core::decode::{DecodeError, JsonOptions, Runtime, write_events, write_extrinsic};
 use serde::Deserialize;
 
-use crate::args::{Common, Decode, What};
+use crate::args::{Common, Decode, Flag, What};
 use crate::exit::{CliError, Exit};
 use crate::output::indented;
 
@@ -15,6 +15,10 @@ pub(crate) fn run(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
+    common.refuse(&[Flag::Block, Flag::Netuid], "decode")?;
+    if args.item.is_some() && args.what != Some(What::Storage) {
+        return Err(CliError::Usage("--item goes with --what storage".to_owned()));
+    }
     let runtime = open(args)?;
     // The shape that SDK users know has the hash of every call.
     let decoder = Decoder { runtime: &runtime, args, json: common.json(true) };
@@ -36,6 +40,9 @@ struct Decoder<'a> {
     args: &'a Decode,
     json: JsonOptions,
 }
+
+/// Longest line of input: enough for any block, too little to fill the memory.
+const MAX_LINE: u64 = 256 << 20;
 
 /// One line of input.
 #[derive(Deserialize)]
@@ -63,9 +70,13 @@ impl Decoder<'_> {
         let (mut line, mut answer, mut value) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             line.clear();
-            let read = input.read_until(b'\n', &mut line);
-            if read.map_err(|source| CliError::File { what: "cannot read stdin".to_owned(), source })? == 0 {
+            let read = (&mut *input).take(MAX_LINE).read_until(b'\n', &mut line);
+            let read = read.map_err(|source| CliError::File { what: "cannot read stdin".to_owned(), source })?;
+            if read == 0 {
                 return Ok(Exit::Done);
+            }
+            if read as u64 == MAX_LINE && line.last() != Some(&b'\n') {
+                return Err(CliError::Failed(format!("a line on stdin is longer than {MAX_LINE} bytes")));
             }
             answer.clear();
             value.clear();
@@ -91,6 +102,8 @@ impl Decoder<'_> {
             }
             answer.extend_from_slice(b"}\n");
             out.write_all(&answer)?;
+            // Whoever asks line by line waits for the answer.
+            out.flush()?;
         }
     }
 

@@ -7,17 +7,17 @@ use sentinel_core::artifact::raw::StateScan as Scan;
 use sentinel_core::engine::{RecordOptions, RecordProgress, RecordReport, record};
 use sentinel_core::storage::ObjectStorage;
 
-use crate::args::{Common, Record, StateScan};
+use crate::args::{Common, Flag, Record, StateScan};
 use crate::connect;
 use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 
 pub(crate) async fn run(common: &Common, args: &Record, out: &mut dyn Write) -> Result<Exit, CliError> {
-    common.refuse_netuid("record")?;
+    common.refuse(&[Flag::Block, Flag::Netuid], "record")?;
     if args.from > args.to {
         return Err(CliError::Usage(format!("--from {} is after --to {}", args.from, args.to)));
     }
-    let (network, source) = connect::open_named(common).await?;
+    let (network, source) = connect::open_named(common, connect::patient()).await?;
     let storage = ObjectStorage::local(&args.out)?;
     let word = match &args.name {
         Some(name) => name.parse()?,

@@ -8,13 +8,13 @@ use sentinel_core::decode::{Runtime as Decoder, storage_prefix, strip_docs};
 use sentinel_core::source::{BlockSource, BlockSourceExt, SourceError};
 use serde::Serialize;
 
-use crate::args::{Common, Runtime};
+use crate::args::{Common, Flag, Runtime};
 use crate::connect;
 use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 
 pub(crate) async fn run(common: &Common, command: &Runtime, out: &mut dyn Write) -> Result<Exit, CliError> {
-    common.refuse_netuid("runtime")?;
+    common.refuse(&[Flag::Netuid], "runtime")?;
     let source = connect::open(common).await?;
     let at = source.pin(common.block).await?;
     let runtime = source.runtime(&at).await?;

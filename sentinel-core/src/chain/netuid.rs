@@ -16,10 +16,15 @@ impl fmt::Display for NetUid {
     }
 }
 
+/// A text that is no netuid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the number of a subnet, which is from 0 to 65535")]
+pub struct ParseNetUidError(pub String);
+
 impl FromStr for NetUid {
-    type Err = std::num::ParseIntError;
+    type Err = ParseNetUidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        text.parse().map(Self).map_err(|_| ParseNetUidError(text.to_owned()))
     }
 }

@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// assert_eq!(mine.endpoint(), Some("ws://127.0.0.1:9944"));
 /// # Ok::<(), sentinel_core::chain::NetworkError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Network {
     /// The main network, through its public entry point (which keeps the state of recent blocks only).
@@ -71,7 +71,8 @@ impl FromStr for Network {
                     ["ws://", "wss://", "http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
                 match host {
                     Some(host) if !host.is_empty() => Ok(Self::Url(url.to_owned())),
-                    _ => Err(NetworkError(text.to_owned())),
+                    // A mistyped URL may hold credentials; its beginning is enough to know it by.
+                    _ => Err(NetworkError(text.split([':', '@']).next().unwrap_or_default().to_owned())),
                 }
             }
         }
@@ -87,7 +88,41 @@ impl fmt::Display for Network {
             Self::Local => "local",
             Self::Archive => "archive",
             Self::Sample => "sample",
-            Self::Url(url) => url,
+            Self::Url(url) => return f.write_str(&without_secrets(url)),
         })
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Scheme and host of a URL: user, password, path and query may be credentials.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_not_shown() {
+        for (url, shown) in [
+            ("wss://user:secret@node.example:443/secret?key=secret", "wss://node.example:443"),
+            ("ws://127.0.0.1:9944/secret", "ws://127.0.0.1:9944"),
+            ("https://node.example#secret", "https://node.example"),
+        ] {
+            let network: Network = url.parse().unwrap();
+            assert_eq!((network.to_string(), format!("{network:?}")), (shown.to_owned(), shown.to_owned()));
+            assert_eq!(network.endpoint(), Some(url));
+        }
+        let error = "wss:/user:secret@host".parse::<Network>().unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
     }
 }

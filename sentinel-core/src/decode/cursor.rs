@@ -145,6 +145,18 @@ impl<'b> Cursor<'b> {
         Ok(items as u32)
     }
 
+    /// Checks an array of this length, whose items take at least `min` bytes each, as [`items`](Self::items) does a list.
+    #[inline]
+    pub(crate) fn array_items(&mut self, min: u32, len: u32) -> Result<(), DecodeError> {
+        if min > 0 {
+            return Ok(());
+        }
+        if u64::from(len) > MAX_EMPTY_ITEMS {
+            return Err(self.error(Kind::TooManyItems { items: u64::from(len), most: MAX_EMPTY_ITEMS }));
+        }
+        self.spend(len * EMPTY_ITEM_VALUES)
+    }
+
     /// Enters a list, struct or enum.
     #[inline]
     pub(crate) fn enter(&mut self) -> Result<(), DecodeError> {

@@ -75,13 +75,31 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         options: JsonOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), DecodeError> {
+        match self.facts(at) {
+            Some(facts) => self.write_facts(at, &facts?, block, options, out),
+            None => {
+                self.extrinsics().get(at).map_or(Ok(()), |extrinsic| extrinsic.as_ref().map(drop).map_err(Clone::clone))
+            }
+        }
+    }
+
+    /// As [`write_extrinsic`](Self::write_extrinsic), for a caller who has the [`facts`](Self::facts) already.
+    pub fn write_facts(
+        &self,
+        at: usize,
+        facts: &ExtrinsicFacts,
+        block: Option<u64>,
+        options: JsonOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
         let before = out.len();
-        self.try_write_extrinsic(at, block, options, out).inspect_err(|_| out.truncate(before))
+        self.try_write_extrinsic(at, facts, block, options, out).inspect_err(|_| out.truncate(before))
     }
 
     fn try_write_extrinsic(
         &self,
         at: usize,
+        facts: &ExtrinsicFacts,
         block: Option<u64>,
         options: JsonOptions,
         out: &mut Vec<u8>,
@@ -91,7 +109,6 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
             Some(Err(error)) => return Err(error.clone()),
             None => return Ok(()),
         };
-        let facts = self.facts_of(at, extrinsic)?;
         out.push(b'{');
         write_id(block, at, out);
         key(out, "index");
@@ -112,7 +129,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         key(out, ",netuid");
         serialized(out, &facts.netuid);
         key(out, ",nested");
-        self.write_nested(&facts.nested(), options, out)?;
+        self.write_nested(extrinsic, &facts.nested(), options, out)?;
         key(out, ",events");
         write_events(block, self.events_of(at), options, out)?;
         out.push(b'}');
@@ -121,6 +138,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
 
     fn write_nested(
         &self,
+        extrinsic: &Extrinsic<'r, 'b>,
         nested: &[NestedCall<'_>],
         options: JsonOptions,
         out: &mut Vec<u8>,
@@ -133,7 +151,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
             key(out, "{path");
             write_text(out, &nested.path);
             key(out, ",call");
-            self.runtime().call(&nested.call.bytes).write_json(out, options)?;
+            extrinsic.inner_call(nested.call.span.clone()).write_json(out, options)?;
             key(out, ",effective_origin");
             serialized(out, &nested.effective_origin);
             key(out, ",succeeded");

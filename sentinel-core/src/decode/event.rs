@@ -8,8 +8,8 @@ use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::json::{JsonOptions, JsonWriter};
 use super::plan::Op;
 use super::runtime::Runtime;
-use super::visit::{Step, VisitError, dispatch};
-use super::walk::skip;
+use super::visit::{Step, VisitError};
+use super::walk::{dispatch, skip};
 
 /// When in a block an event happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

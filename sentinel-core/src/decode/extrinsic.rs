@@ -3,10 +3,10 @@
 use super::cursor::Cursor;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
+use super::json::{JsonOptions, JsonWriter};
 use super::plan::{Op, PlanId};
 use super::runtime::{Extension, ExtensionRole, Runtime};
-use super::visit::dispatch;
-use super::walk::skip;
+use super::walk::{dispatch, skip};
 use crate::chain::{AccountId, blake2_256};
 
 /// One extrinsic, its envelope read and its call untouched.
@@ -206,5 +206,22 @@ impl<'r, 'b> Extrinsic<'r, 'b> {
     /// The call.
     pub fn call(&self) -> Decoded<'r, 'b> {
         Decoded { plans: &self.runtime.plans, plan: self.runtime.parts.call, data: self.bytes, start: self.call }
+    }
+
+    /// Appends the arguments of the call as a JSON list of `{name, type, value}`.
+    pub fn write_arguments(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
+        let before = out.len();
+        self.call().visit(&mut JsonWriter::new(out, options).arguments_only()).inspect_err(|_| out.truncate(before))
+    }
+
+    /// A call inside the call, by where its bytes lie in those of the extrinsic.
+    pub(crate) fn inner_call(&self, span: std::ops::Range<usize>) -> Decoded<'r, 'b> {
+        let end = span.end.min(self.bytes.len());
+        Decoded {
+            plans: &self.runtime.plans,
+            plan: self.runtime.parts.call,
+            data: &self.bytes[..end],
+            start: span.start.min(end),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! JSON straight from bytes, in the shape that users of Bittensor's SDK know.
 
+mod spell;
+
 use std::io::Write as _;
 
 use super::error::DecodeError;
@@ -7,6 +9,8 @@ use super::plan::Layout;
 use super::value::{Build, Value};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess, Visitor};
 use crate::chain::{AccountId, blake2_256};
+
+pub(crate) use spell::{mortal_era, push_hex, u256_decimal, write_text};
 
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,16 +44,37 @@ pub struct JsonWriter<'o> {
     options: JsonOptions,
     /// An event is written as its fields alone.
     attributes_only: bool,
+    /// The outermost call is written as its arguments alone.
+    arguments_only: bool,
 }
 
 impl<'o> JsonWriter<'o> {
     /// A writer that appends to `out`.
     pub fn new(out: &'o mut Vec<u8>, options: JsonOptions) -> Self {
-        Self { out, options, attributes_only: false }
+        Self { out, options, attributes_only: false, arguments_only: false }
     }
 
     pub(crate) fn attributes_only(self) -> Self {
         Self { attributes_only: true, ..self }
+    }
+
+    pub(crate) fn arguments_only(self) -> Self {
+        Self { arguments_only: true, ..self }
+    }
+
+    fn arguments(&mut self, fields: &mut Record<'_, '_, '_>) -> Result<(), DecodeError> {
+        self.out.push(b'[');
+        for at in 0..fields.len() {
+            self.out.extend_from_slice(if at > 0 { b",{\"name\":" } else { b"{\"name\":" });
+            self.out.extend_from_slice(fields.json_name());
+            self.out.extend_from_slice(b",\"type\":");
+            self.out.extend_from_slice(fields.json_type());
+            self.out.extend_from_slice(b",\"value\":");
+            next_field(fields, self)?;
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
+        Ok(())
     }
 
     fn integer(&mut self, text: &str, safe: bool) {
@@ -109,73 +134,6 @@ impl<'o> JsonWriter<'o> {
 
 fn next_field(fields: &mut Record<'_, '_, '_>, writer: &mut JsonWriter<'_>) -> Result<(), DecodeError> {
     fields.next(writer).unwrap_or(Ok(()))
-}
-
-/// Appends lower-case hex digits.
-pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    let start = out.len();
-    out.resize(start + bytes.len() * 2, 0);
-    // The length is right by construction, the only thing that can fail.
-    let _ = const_hex::encode_to_slice(bytes, &mut out[start..]);
-}
-
-/// Appends a JSON string.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut plain = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f | 0x7f => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[plain..at]);
-        if escape.is_empty() {
-            // Writing to a vector cannot fail.
-            let _ = write!(out, "\\u{byte:04x}");
-        } else {
-            out.extend_from_slice(escape);
-        }
-        plain = at + 1;
-    }
-    out.extend_from_slice(&bytes[plain..]);
-    out.push(b'"');
-}
-
-/// Decimal digits of a little-endian integer of 256 bits.
-pub(crate) fn u256_decimal(value: &[u8; 32]) -> String {
-    // Base 10^9 long division on 32-bit limbs, most significant first.
-    let mut limbs: Vec<u32> =
-        value.chunks_exact(4).rev().map(|limb| u32::from_le_bytes([limb[0], limb[1], limb[2], limb[3]])).collect();
-    let mut groups = Vec::new();
-    while limbs.iter().any(|limb| *limb != 0) {
-        let mut rest = 0u64;
-        for limb in &mut limbs {
-            let value = rest << 32 | u64::from(*limb);
-            *limb = (value / 1_000_000_000) as u32;
-            rest = value % 1_000_000_000;
-        }
-        groups.push(rest);
-    }
-    let Some((first, others)) = groups.split_last() else { return "0".to_owned() };
-    let mut text = first.to_string();
-    for group in others.iter().rev() {
-        text.push_str(&format!("{group:09}"));
-    }
-    text
-}
-
-/// `period` and `phase` of a mortal era, from its two bytes.
-pub(crate) fn mortal_era(bytes: [u8; 2]) -> (u64, u64) {
-    let encoded = u64::from(u16::from_le_bytes(bytes));
-    let period = 2u64 << (encoded % 16);
-    let quantize = (period >> 12).max(1);
-    (period, (encoded >> 4) * quantize)
 }
 
 impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
@@ -348,24 +306,17 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
+        if std::mem::take(&mut self.arguments_only) {
+            return self.arguments(call.fields());
+        }
         self.out.extend_from_slice(b"{\"call_module\":");
         self.out.extend_from_slice(call.json_pallet());
         self.out.extend_from_slice(b",\"call_function\":");
         self.out.extend_from_slice(call.json_name());
         self.out.extend_from_slice(b",\"call_index\":");
         self.quoted_hex(b"0x", &call.index());
-        self.out.extend_from_slice(b",\"call_args\":[");
-        let fields = call.fields();
-        for at in 0..fields.len() {
-            self.out.extend_from_slice(if at > 0 { b",{\"name\":" } else { b"{\"name\":" });
-            self.out.extend_from_slice(fields.json_name());
-            self.out.extend_from_slice(b",\"type\":");
-            self.out.extend_from_slice(fields.json_type());
-            self.out.extend_from_slice(b",\"value\":");
-            next_field(fields, self)?;
-            self.out.push(b'}');
-        }
-        self.out.push(b']');
+        self.out.extend_from_slice(b",\"call_args\":");
+        self.arguments(call.fields())?;
         if self.options.call_hashes {
             self.out.extend_from_slice(b",\"call_hash\":");
             self.quoted_hex(b"0x", &blake2_256(call.bytes()));
@@ -390,35 +341,5 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
         self.fields(layout, event.fields())?;
         self.out.push(b'}');
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wide_integers_in_decimal() {
-        assert_eq!(u256_decimal(&[0; 32]), "0");
-        let max = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
-        assert_eq!(u256_decimal(&[0xff; 32]), max);
-        let mut billion = [0; 32];
-        billion[..8].copy_from_slice(&1_000_000_000u64.to_le_bytes());
-        assert_eq!(u256_decimal(&billion), "1000000000");
-    }
-
-    #[test]
-    fn eras_in_the_units_of_the_chain() {
-        assert_eq!(mortal_era([0xe5, 0x00]), (64, 14));
-        assert_eq!(mortal_era([0x04, 0x00]), (32, 0));
-        assert_eq!(mortal_era([0xf5, 0xff]), (64, 4095));
-        assert_eq!(mortal_era([0xff, 0x01]), (65536, 496));
-    }
-
-    #[test]
-    fn text_is_escaped() {
-        let mut out = Vec::new();
-        write_text(&mut out, "a\"b\\c\n\u{1}\u{7f}é");
-        assert_eq!(String::from_utf8(out).unwrap(), r#""a\"b\\c\n\u0001\u007fé""#);
     }
 }

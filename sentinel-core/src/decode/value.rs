@@ -3,14 +3,17 @@
 mod build;
 mod serialize;
 
-use crate::chain::{AccountId, blake2_256};
+use std::ops::Range;
+
+use crate::chain::AccountId;
 
 pub(crate) use build::Build;
 pub(crate) use serialize::{serialize_bits, serialize_bytes, serialize_era, serialize_u256, serialize_unsigned};
 
 /// A decoded value.
 ///
-/// Newtypes and `Some` are transparent. [`Serialize`](serde::Serialize) gives the same JSON as the JSON writer with default options.
+/// Newtypes and `Some` are transparent. [`Serialize`](serde::Serialize) gives the shape of the JSON writer with default
+/// options, except that an integer beyond 128 bits, which serde does not have, is its decimal text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
@@ -66,8 +69,8 @@ pub struct Call {
     pub index: [u8; 2],
     /// Arguments in order.
     pub args: Vec<Argument>,
-    /// The call's own bytes.
-    pub bytes: Vec<u8>,
+    /// Where its bytes lie in those that were decoded. Multisigs and announcements name a call by the blake2b-256 of them.
+    pub span: Range<usize>,
 }
 
 /// One argument of a call.
@@ -95,11 +98,6 @@ pub struct Event {
 }
 
 impl Call {
-    /// blake2b-256 of the call's bytes: what multisigs and announcements name it by.
-    pub fn hash(&self) -> [u8; 32] {
-        blake2_256(&self.bytes)
-    }
-
     /// The value of the argument with this name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
         self.args.iter().find(|arg| arg.name == name).map(|arg| &arg.value)

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::error::DecodeError;
-use super::plan::{EnumId, Field, Layout, PlanId, Plans, Variant};
+use super::plan::{Field, Layout, PlanId, Plans, Variant};
 use super::walk::{skip, walk};
 
 /// One step from a value to one inside it, for the path of an error.
@@ -375,33 +375,13 @@ impl<'c, 'r, 'b> Dispatch<'c, 'r, 'b> {
         &mut self.fields
     }
 
+    /// Where the bytes read so far lie in those that are decoded.
+    pub(crate) fn span(&self) -> std::ops::Range<usize> {
+        self.start..self.fields.cursor.pos()
+    }
+
     /// The bytes of the call or event read so far: all of it, once its fields are visited.
     pub fn bytes(&self) -> &'b [u8] {
         self.fields.cursor.since(self.start)
     }
-}
-
-/// Pallet and item variants of an outer enum, from two bytes.
-pub(crate) fn dispatch<'r>(
-    plans: &'r Plans,
-    table: EnumId,
-    cursor: &mut Cursor<'_>,
-) -> Result<(&'r Variant, &'r Variant), DecodeError> {
-    use super::error::DecodeErrorKind as Kind;
-    use super::plan::Op;
-    let start = cursor.pos();
-    let index = cursor.byte()?;
-    let Some(pallet) = plans.enumeration(table).variant(index) else {
-        return Err(DecodeError::new(Kind::UnknownVariant(index), start).inside("pallet index"));
-    };
-    // Compiling checked that a pallet has one field, an enum.
-    let Some(Op::Enum(items)) = plans.fields(pallet.fields).first().map(|field| plans.get(field.plan).op) else {
-        return Err(DecodeError::new(Kind::Unsupported("a pallet without items"), start));
-    };
-    let index = cursor.byte()?;
-    let Some(item) = plans.enumeration(items).variant(index) else {
-        let pallet = plans.name(pallet.name).text();
-        return Err(DecodeError::new(Kind::UnknownVariant(index), start + 1).inside("item index").of(pallet));
-    };
-    Ok((pallet, item))
 }

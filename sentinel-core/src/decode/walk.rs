@@ -2,8 +2,8 @@
 
 use super::cursor::Cursor;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
-use super::plan::{EnumId, Layout, Op, PlanId, Plans, VARIABLE};
-use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor, dispatch};
+use super::plan::{EnumId, Layout, Op, PlanId, Plans, VARIABLE, Variant};
+use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
 
 /// Reads one value and hands it to the visitor.
 pub(crate) fn walk<'b, V: Visitor<'b>>(
@@ -77,7 +77,10 @@ pub(crate) fn walk<'b, V: Visitor<'b>>(
             let len = cursor.items(plans.get(item).min)?;
             list(plans, item, len, cursor, visitor)
         }
-        Op::Array(item, len) => list(plans, item, len, cursor, visitor),
+        Op::Array(item, len) => {
+            cursor.array_items(plans.get(item).min, len)?;
+            list(plans, item, len, cursor, visitor)
+        }
         Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
             cursor.enter()?;
             let fields = plans.fields(fields);
@@ -204,7 +207,13 @@ pub(crate) fn skip(plans: &Plans, id: PlanId, cursor: &mut Cursor<'_>) -> Result
                 skip_items(plans, item, len, cursor)?;
             }
         }
-        Op::Array(item, len) => skip_items(plans, item, len, cursor)?,
+        Op::Array(item, len) => {
+            cursor.array_items(plans.get(item).min, len)?;
+            skip_items(plans, item, len, cursor)?;
+        }
+        Op::ByteArray(len) => {
+            cursor.take(len as usize)?;
+        }
         Op::Map(map) => {
             let (key, value) = plans.map(map);
             let len = cursor.items(plans.get(key).min.saturating_add(plans.get(value).min))?;
@@ -247,7 +256,7 @@ pub(crate) fn skip(plans: &Plans, id: PlanId, cursor: &mut Cursor<'_>) -> Result
         Op::Alias(_) => return Err(cursor.error(Kind::Unsupported("a newtype that was not dissolved"))),
         Op::Never(why) => return Err(cursor.error(Kind::Unsupported(why))),
         // The others have a fixed size.
-        Op::Bool | Op::Char | Op::Unsigned(_) | Op::Signed(_) | Op::U256 | Op::ByteArray(_) | Op::Account => {}
+        Op::Bool | Op::Char | Op::Unsigned(_) | Op::Signed(_) | Op::U256 | Op::Account => {}
     }
     Ok(())
 }
@@ -281,4 +290,27 @@ fn bits<'b>(cursor: &mut Cursor<'b>, word: u8, msb_first: bool) -> Result<Bits<'
     let word_bits = usize::from(word) * 8;
     let bytes = cursor.take(len.div_ceil(word_bits) * usize::from(word))?;
     Ok(Bits { bytes, len, word, msb_first })
+}
+
+/// Pallet and item variants of an outer enum, from two bytes.
+pub(crate) fn dispatch<'r>(
+    plans: &'r Plans,
+    table: EnumId,
+    cursor: &mut Cursor<'_>,
+) -> Result<(&'r Variant, &'r Variant), DecodeError> {
+    let start = cursor.pos();
+    let index = cursor.byte()?;
+    let Some(pallet) = plans.enumeration(table).variant(index) else {
+        return Err(DecodeError::new(Kind::UnknownVariant(index), start).inside("pallet index"));
+    };
+    // Compiling checked that a pallet has one field, an enum.
+    let Some(Op::Enum(items)) = plans.fields(pallet.fields).first().map(|field| plans.get(field.plan).op) else {
+        return Err(DecodeError::new(Kind::Unsupported("a pallet without items"), start));
+    };
+    let index = cursor.byte()?;
+    let Some(item) = plans.enumeration(items).variant(index) else {
+        let pallet = plans.name(pallet.name).text();
+        return Err(DecodeError::new(Kind::UnknownVariant(index), start + 1).inside("item index").of(pallet));
+    };
+    Ok((pallet, item))
 }

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{BlockContext, Cadence, DetectError, Detector, Finding, FindingId, Interest, Severity, Subject};
 use crate::chain::{BlockHash, BlockId, NetUid};
 use crate::source::SourceError;
 use crate::subnet::SubnetError;
-use crate::subnet::hyperparameters::{self, Hyperparameter, SubnetHyperparameters};
+use crate::subnet::hyperparameters::{self, Hyperparameter, Raw, SubnetHyperparameters, Unit};
 
 /// Values that the chain moves by itself, all the time.
 const AUTOMATIC: [&str; 2] = ["burn", "difficulty"];
@@ -29,34 +31,30 @@ impl HyperparameterChange {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    /// The values before this block: remembered, or read.
-    async fn before(&mut self, block: &BlockContext<'_>) -> Result<Option<Vec<SubnetHyperparameters>>, DetectError> {
-        let at = block.at();
-        match self.last.take() {
-            Some((hash, values)) if hash == at.parent_hash => return Ok(Some(values)),
-            _ if at.number == 0 => return Ok(None),
-            _ => {}
-        }
-        let parent = match block.source().header(BlockId::Hash(at.parent_hash)).await {
-            Ok(header) => header.reference(),
-            Err(error) if outside(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        match hyperparameters::stored(block.source(), &parent).await {
-            Ok(values) => Ok(Some(values)),
-            Err(SubnetError::Source(error)) if outside(&error) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+/// The values one block earlier, read from its state; `None` where the source does not reach back to it.
+async fn before(block: &BlockContext<'_>) -> Result<Option<Vec<SubnetHyperparameters>>, DetectError> {
+    let at = block.at();
+    if at.number == 0 {
+        return Ok(None);
+    }
+    let parent = match block.source().header(BlockId::Hash(at.parent_hash)).await {
+        Ok(header) => header.reference(),
+        Err(error) if outside(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match hyperparameters::stored(block.source(), &parent).await {
+        Ok(values) => Ok(Some(values)),
+        Err(SubnetError::Source(error)) if outside(&error) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Whether the source simply does not reach back to the parent.
+/// Whether the source simply does not reach back to the parent. State that a node has dropped is an error instead: an
+/// archive has it, and a change must not be lost for that.
 fn outside(error: &SourceError) -> bool {
-    matches!(
-        error,
-        SourceError::NotRecorded { .. } | SourceError::UnknownBlock { .. } | SourceError::StatePruned { .. }
-    )
+    matches!(error, SourceError::NotRecorded { .. } | SourceError::UnknownBlock { .. })
 }
 
 #[async_trait]
@@ -70,18 +68,83 @@ impl Detector for HyperparameterChange {
     }
 
     async fn inspect(&mut self, block: &BlockContext<'_>) -> Result<Vec<Finding>, DetectError> {
-        let before = self.before(block).await?;
         let now = hyperparameters::stored(block.source(), &block.at()).await?;
-        let findings = match before {
-            Some(before) => {
-                let changes = changes(&before, &now);
-                let setters = if changes.is_empty() { BTreeMap::new() } else { setters(block) };
-                changes.into_iter().map(|change| finding(block, self.name(), &change, &setters)).collect()
+        let read;
+        let before = match &self.last {
+            Some((hash, values)) if *hash == block.at().parent_hash => Some(values),
+            _ => {
+                read = before(block).await?;
+                read.as_ref()
             }
-            None => Vec::new(),
         };
+        let changes = before.map(|before| changes(before, &now)).unwrap_or_default();
+        let setters = if changes.is_empty() { BTreeMap::new() } else { setters(block) };
+        let findings = changes.iter().map(|change| finding(block, self.name(), change, &setters)).collect();
         self.last = Some((block.at().hash, now));
         Ok(findings)
+    }
+
+    fn snapshot(&self) -> Option<Bytes> {
+        let (block, subnets) = self.last.as_ref()?;
+        let subnets = subnets
+            .iter()
+            .map(|subnet| {
+                let values =
+                    subnet.hyperparameters.iter().map(|parameter| (parameter.name.clone(), parameter.raw.into()));
+                (subnet.netuid, values.collect())
+            })
+            .collect();
+        serde_json::to_vec(&Snapshot { block: *block, subnets }).ok().map(Bytes::from)
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) {
+        self.last = serde_json::from_slice::<Snapshot>(snapshot).ok().map(|snapshot| {
+            let subnets = snapshot.subnets.into_iter().map(|(netuid, values)| {
+                let parameter = |(name, raw): (String, Text)| {
+                    let unit = hyperparameters::unit_of(&name).unwrap_or(Unit::Int);
+                    Hyperparameter { name, raw: raw.into(), unit }
+                };
+                SubnetHyperparameters { netuid, hyperparameters: values.into_iter().map(parameter).collect() }
+            });
+            (snapshot.block, subnets.collect())
+        });
+    }
+}
+
+/// What is remembered between blocks.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    block: BlockHash,
+    subnets: Vec<(NetUid, Vec<(String, Text)>)>,
+}
+
+/// A raw value in a form that JSON keeps exactly, whatever its width.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Text {
+    Bool(bool),
+    Unsigned(String),
+    Signed(String),
+}
+
+impl From<Raw> for Text {
+    fn from(raw: Raw) -> Self {
+        match raw {
+            Raw::Bool(raw) => Self::Bool(raw),
+            Raw::Unsigned(raw) => Self::Unsigned(raw.to_string()),
+            Raw::Signed(raw) => Self::Signed(raw.to_string()),
+        }
+    }
+}
+
+impl From<Text> for Raw {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Bool(raw) => Self::Bool(raw),
+            // Written by us; what somebody made of it since is a change that will be found.
+            Text::Unsigned(raw) => Self::Unsigned(raw.parse().unwrap_or_default()),
+            Text::Signed(raw) => Self::Signed(raw.parse().unwrap_or_default()),
+        }
     }
 }
 
@@ -105,7 +168,7 @@ fn changes<'a>(before: &'a [SubnetHyperparameters], now: &'a [SubnetHyperparamet
     changes
 }
 
-/// Extrinsics that may have set a parameter of a subnet: `(netuid, name of the setter)` to extrinsic indexes.
+/// Extrinsics that set a parameter of a subnet: `(netuid, name of the setter)` to extrinsic indexes.
 fn setters(block: &BlockContext<'_>) -> BTreeMap<(u64, String), Vec<usize>> {
     let mut setters = BTreeMap::<_, Vec<usize>>::new();
     for at in 0..block.index().extrinsics().len() {
@@ -114,7 +177,7 @@ fn setters(block: &BlockContext<'_>) -> BTreeMap<(u64, String), Vec<usize>> {
         let succeeded = matches!(facts.outcome, Some(crate::decode::Outcome::Success));
         let nested = facts.nested();
         let own = (nested.is_empty() && succeeded).then_some(&facts.call);
-        let inner = nested.iter().filter(|nested| nested.succeeded != Some(false)).map(|nested| nested.call);
+        let inner = nested.iter().filter(|nested| nested.succeeded == Some(true)).map(|nested| nested.call);
         for call in own.into_iter().chain(inner) {
             let netuid = call.arg("netuid").and_then(crate::decode::Value::as_u64);
             if let (Some(netuid), Some(setter)) = (netuid, call.name.strip_prefix("sudo_set_")) {
@@ -137,7 +200,7 @@ fn finding(
     let extrinsic = hyperparameters::setters_of(&new.name)
         .filter_map(|setter| setters.get(&(u64::from(netuid.0), setter.to_owned())))
         .flatten()
-        .last()
+        .max()
         .map(|index| format!("{}-{index:04}", at.number));
     let by = match &extrinsic {
         Some(id) => format!("Extrinsic {id} set it."),

@@ -142,14 +142,15 @@ impl Serialize for Hyperparameter {
         let mut fields = serializer.serialize_struct("Hyperparameter", 4)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("raw", &self.raw)?;
-        match self.raw {
-            Raw::Bool(value) => fields.serialize_field("value", &value)?,
-            raw => match (self.unit, self.value().parse::<f64>()) {
-                (Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao, Ok(value)) => {
-                    fields.serialize_field("value", &value)?
-                }
-                _ => fields.serialize_field("value", &raw)?,
-            },
+        let fraction = match self.unit {
+            Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao => {
+                self.value().parse::<f64>().ok()
+            }
+            _ => None,
+        };
+        match (self.raw, fraction) {
+            (Raw::Unsigned(_), Some(value)) => fields.serialize_field("value", &value)?,
+            (raw, _) => fields.serialize_field("value", &raw)?,
         }
         fields.serialize_field("unit", &self.unit)?;
         fields.end()

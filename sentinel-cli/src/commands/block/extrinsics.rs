@@ -70,20 +70,20 @@ fn write(
     match common.format {
         Format::Json => {
             let mut items = vec![b'['];
-            for (position, (at, _)) in chosen.iter().enumerate() {
+            for (position, (at, facts)) in chosen.iter().enumerate() {
                 if position > 0 {
                     items.push(b',');
                 }
-                write_json(index, *at, number, json, extras.raw, &mut items).map_err(decode)?;
+                write_json(index, *at, facts, number, json, extras.raw, &mut items).map_err(decode)?;
             }
             items.push(b']');
             out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), &items)))?;
         }
         Format::Jsonl => {
             let mut line = Vec::new();
-            for (at, _) in chosen {
+            for (at, facts) in chosen {
                 line.clear();
-                write_json(index, *at, number, json, extras.raw, &mut line).map_err(decode)?;
+                write_json(index, *at, facts, number, json, extras.raw, &mut line).map_err(decode)?;
                 line.push(b'\n');
                 out.write_all(&line)?;
             }
@@ -104,7 +104,8 @@ fn write(
                 "error",
                 "netuid",
             ];
-            output::csv(out, &header, chosen.iter().map(|(at, facts)| csv_row(number, index, *at, facts)))?;
+            let rows = chosen.iter().map(|(at, facts)| csv_row(number, index, *at, facts, json));
+            output::csv(out, &header, rows.collect::<Result<Vec<_>, _>>().map_err(decode)?)?;
         }
         Format::Table => {
             let header = ["Id", "Call", "Status", "Signer", "Nonce", "Arguments"];
@@ -114,15 +115,17 @@ fn write(
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments, reason = "one place, from two formats")]
 fn write_json(
     index: &BlockIndex<'_, '_>,
     at: usize,
+    facts: &ExtrinsicFacts,
     number: u64,
     json: JsonOptions,
     raw: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
-    index.write_extrinsic(at, Some(number), json, out)?;
+    index.write_facts(at, facts, Some(number), json, out)?;
     if let (true, Some(Ok(extrinsic))) = (raw, index.extrinsics().get(at)) {
         // One more entry, before the brace that closes the object.
         out.pop();
@@ -143,16 +146,24 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn csv_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &ExtrinsicFacts) -> Vec<String> {
+fn csv_row(
+    number: u64,
+    index: &BlockIndex<'_, '_>,
+    at: usize,
+    facts: &ExtrinsicFacts,
+    json: JsonOptions,
+) -> Result<Vec<String>, DecodeError> {
     let (status, error) = status(facts);
-    let Some(Ok(extrinsic)) = index.extrinsics().get(at) else { return Vec::new() };
-    vec![
+    let Some(Ok(extrinsic)) = index.extrinsics().get(at) else { return Ok(Vec::new()) };
+    let mut arguments = Vec::new();
+    extrinsic.write_arguments(&mut arguments, json)?;
+    Ok(vec![
         format!("{number}-{at:04}"),
         at.to_string(),
         const_hex::encode_prefixed(extrinsic.hash()),
         facts.call.pallet.clone(),
         facts.call.name.clone(),
-        serde_json::to_string(&facts.call.args).unwrap_or_default(),
+        String::from_utf8_lossy(&arguments).into_owned(),
         optional(extrinsic.signer()),
         optional(extrinsic.nonce()),
         optional(extrinsic.tip()),
@@ -160,7 +171,7 @@ fn csv_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &Extrinsic
         status.to_owned(),
         error,
         optional(facts.netuid),
-    ]
+    ])
 }
 
 fn table_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &ExtrinsicFacts) -> Vec<String> {

@@ -34,10 +34,22 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
     let timestamp = timestamp(source, &at).await?;
     let (block_number, block_hash) = (at.number, at.hash.to_string());
     match common.format {
-        Format::Json => output::json(out, &Document { block_number, block_hash, timestamp, subnets: &subnets })?,
+        Format::Json => {
+            let document = Document { block_number, block_hash, timestamp, subnets: &subnets };
+            if common.safe_integers {
+                output::json(out, &with_safe_integers(&document)?)?;
+            } else {
+                output::json(out, &document)?;
+            }
+        }
         Format::Jsonl => {
             for subnet in &subnets {
-                output::json_line(out, &Line { block_number, block_hash: block_hash.clone(), timestamp, subnet })?;
+                let line = Line { block_number, block_hash: block_hash.clone(), timestamp, subnet };
+                if common.safe_integers {
+                    output::json_line(out, &with_safe_integers(&line)?)?;
+                } else {
+                    output::json_line(out, &line)?;
+                }
             }
         }
         Format::Csv => {
@@ -61,6 +73,27 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
         }
     }
     Ok(Exit::Done)
+}
+
+/// The same document with every integer beyond 2^53 as text.
+fn with_safe_integers(document: &impl Serialize) -> Result<serde_json::Value, CliError> {
+    use serde_json::Value;
+    fn quote(value: &mut Value) {
+        match value {
+            Value::Number(number) => {
+                let beyond = |limit: i128| number.as_i128().is_none_or(|number| number.abs() > limit);
+                if !number.is_f64() && beyond(1 << 53) {
+                    *value = Value::String(number.to_string());
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(quote),
+            Value::Object(entries) => entries.values_mut().for_each(quote),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(document)?;
+    quote(&mut value);
+    Ok(value)
 }
 
 /// One row per parameter, one column per subnet.

@@ -14,31 +14,75 @@ pub(super) enum Verdict {
 /// The events of an extrinsic, asked about its wrappers.
 ///
 /// Events carry no path, so they tell about a wrapper only while it is the only one of its kind; of several, nothing is
-/// said rather than guessed.
+/// said rather than guessed. Events are gone through once, however many wrappers ask.
+#[derive(Default)]
 pub(super) struct Verdicts<'e> {
-    events: &'e [Event],
     batches: usize,
     sudos: usize,
     proxies: usize,
     multisigs: usize,
     origins: usize,
     choices: usize,
+    interrupted: Only<'e>,
+    sudid: Only<'e>,
+    sudo_as: Only<'e>,
+    proxied: Only<'e>,
+    multisigned: Only<'e>,
+    dispatched_as: Only<'e>,
+    /// Of each item of the forced batches, in order, whether it was completed.
+    items: Vec<bool>,
+    main_taken: usize,
+    fallback_taken: usize,
+}
+
+/// The events of one kind, as far as they can be told apart.
+#[derive(Default, Clone, Copy)]
+enum Only<'e> {
+    #[default]
+    None,
+    One(&'e Event),
+    Several,
+}
+
+impl<'e> Only<'e> {
+    fn add(&mut self, event: &'e Event) {
+        *self = match self {
+            Self::None => Self::One(event),
+            _ => Self::Several,
+        };
+    }
 }
 
 impl<'e> Verdicts<'e> {
     pub(super) fn new(wrappers: &[&Call], events: &'e [Event]) -> Self {
-        let count = |pallet: &str, name: &str| {
-            wrappers.iter().filter(|call| call.pallet == pallet && call.name.starts_with(name)).count()
-        };
-        Self {
-            events,
-            batches: count("Utility", "batch") + count("Utility", "force_batch"),
-            sudos: count("Sudo", ""),
-            proxies: count("Proxy", ""),
-            multisigs: count("Multisig", "as_multi"),
-            origins: count("Utility", "dispatch_as"),
-            choices: count("Utility", "if_else"),
+        let mut verdicts = Self::default();
+        for call in wrappers {
+            match (call.pallet.as_str(), call.name.as_str()) {
+                ("Utility", "batch" | "batch_all" | "force_batch") => verdicts.batches += 1,
+                ("Utility", "dispatch_as" | "dispatch_as_fallible") => verdicts.origins += 1,
+                ("Utility", "if_else") => verdicts.choices += 1,
+                ("Sudo", _) => verdicts.sudos += 1,
+                ("Proxy", _) => verdicts.proxies += 1,
+                ("Multisig", name) if name.starts_with("as_multi") => verdicts.multisigs += 1,
+                _ => {}
+            }
         }
+        for event in events {
+            match (event.pallet.as_str(), event.name.as_str()) {
+                ("Utility", "BatchInterrupted") => verdicts.interrupted.add(event),
+                ("Utility", "ItemCompleted") => verdicts.items.push(true),
+                ("Utility", "ItemFailed") => verdicts.items.push(false),
+                ("Utility", "DispatchedAs") => verdicts.dispatched_as.add(event),
+                ("Utility", "IfElseMainSuccess") => verdicts.main_taken += 1,
+                ("Utility", "IfElseFallbackCalled") => verdicts.fallback_taken += 1,
+                ("Sudo", "Sudid") => verdicts.sudid.add(event),
+                ("Sudo", "SudoAsDone") => verdicts.sudo_as.add(event),
+                ("Proxy", "ProxyExecuted") => verdicts.proxied.add(event),
+                ("Multisig", "MultisigExecuted") => verdicts.multisigned.add(event),
+                _ => {}
+            }
+        }
+        verdicts
     }
 
     /// Verdicts on the `len` calls directly inside `wrapper`, which itself has this one.
@@ -49,53 +93,33 @@ impl<'e> Verdicts<'e> {
             Verdict::Unknown => return vec![Verdict::Unknown; len],
             Verdict::Applied => {}
         }
+        let all = |verdict| vec![verdict; len];
         match (wrapper.pallet.as_str(), wrapper.name.as_str()) {
-            ("Utility", "batch_all" | "with_weight" | "as_derivative") => vec![Verdict::Applied; len],
+            ("Utility", "batch_all" | "with_weight" | "as_derivative" | "dispatch_as_fallible") => {
+                all(Verdict::Applied)
+            }
             ("Utility", "batch") => self.batch(len),
             ("Utility", "force_batch") => self.force_batch(len),
-            ("Utility", "dispatch_as_fallible") => vec![Verdict::Applied; len],
-            ("Utility", "dispatch_as") => self.result("Utility", "DispatchedAs", "result", self.origins, len),
+            ("Utility", "dispatch_as") => all(result(self.dispatched_as, "result", self.origins)),
             ("Utility", "if_else") => self.if_else(len),
-            ("Sudo", "sudo_as") => self.result("Sudo", "SudoAsDone", "sudo_result", self.sudos, len),
-            ("Sudo", _) => self.result("Sudo", "Sudid", "sudo_result", self.sudos, len),
-            ("Proxy", _) => self.result("Proxy", "ProxyExecuted", "result", self.proxies, len),
-            ("Multisig", "as_multi_threshold_1") => vec![Verdict::Applied; len],
-            ("Multisig", _) => {
-                // Without an execution this was one approval among several still missing.
-                let executed = self.named("Multisig", "MultisigExecuted").next().is_some();
-                match executed || self.multisigs != 1 {
-                    true => self.result("Multisig", "MultisigExecuted", "result", self.multisigs, len),
-                    false => vec![Verdict::NotApplied; len],
-                }
+            ("Sudo", "sudo_as") => all(result(self.sudo_as, "sudo_result", self.sudos)),
+            ("Sudo", _) => all(result(self.sudid, "sudo_result", self.sudos)),
+            ("Proxy", _) => all(result(self.proxied, "result", self.proxies)),
+            ("Multisig", "as_multi_threshold_1") => all(Verdict::Applied),
+            // Without an execution this was one approval among several still missing.
+            ("Multisig", _) if self.multisigs == 1 && matches!(self.multisigned, Only::None) => {
+                all(Verdict::NotApplied)
             }
+            ("Multisig", _) => all(result(self.multisigned, "result", self.multisigs)),
             // Scheduled, or kept for later.
-            _ => vec![Verdict::Unknown; len],
+            _ => all(Verdict::Unknown),
         }
     }
 
-    fn named(&self, pallet: &str, name: &str) -> impl Iterator<Item = &'e Event> {
-        self.events.iter().filter(move |event| event.pallet == pallet && event.name == name)
-    }
-
-    /// The result in the only event of its kind, about the only wrapper of its kind.
-    fn result(&self, pallet: &str, name: &str, field: &str, wrappers: usize, len: usize) -> Vec<Verdict> {
-        let mut events = self.named(pallet, name);
-        let verdict = match (events.next(), events.next(), wrappers) {
-            (Some(event), None, 1) => {
-                // The oldest runtimes do not name the only field.
-                let result = event.fields.get(field).or(Some(&event.fields));
-                is_ok(result).map_or(Verdict::Unknown, applied)
-            }
-            _ => Verdict::Unknown,
-        };
-        vec![verdict; len]
-    }
-
     fn batch(&self, len: usize) -> Vec<Verdict> {
-        let mut interrupted = self.named("Utility", "BatchInterrupted");
-        match (interrupted.next(), self.batches) {
-            (None, _) => vec![Verdict::Applied; len],
-            (Some(event), 1) => {
+        match (self.interrupted, self.batches) {
+            (Only::None, _) => vec![Verdict::Applied; len],
+            (Only::One(event), 1) => {
                 let index = event.fields.get("index").or_else(|| event.fields.at(0)).and_then(Value::as_u64);
                 match index {
                     Some(index) => (0..len as u64).map(|at| applied(at < index)).collect(),
@@ -107,30 +131,33 @@ impl<'e> Verdicts<'e> {
     }
 
     fn force_batch(&self, len: usize) -> Vec<Verdict> {
-        if self.named("Utility", "ItemFailed").next().is_none() {
+        if self.items.iter().all(|completed| *completed) {
             return vec![Verdict::Applied; len];
         }
-        let items: Vec<Verdict> = self
-            .events
-            .iter()
-            .filter(|event| event.pallet == "Utility")
-            .filter_map(|event| match event.name.as_str() {
-                "ItemCompleted" => Some(Verdict::Applied),
-                "ItemFailed" => Some(Verdict::NotApplied),
-                _ => None,
-            })
-            .collect();
-        if self.batches == 1 && items.len() == len { items } else { vec![Verdict::Unknown; len] }
+        if self.batches == 1 && self.items.len() == len {
+            return self.items.iter().map(|completed| applied(*completed)).collect();
+        }
+        vec![Verdict::Unknown; len]
     }
 
     fn if_else(&self, len: usize) -> Vec<Verdict> {
-        let main = self.named("Utility", "IfElseMainSuccess").count();
-        let fallback = self.named("Utility", "IfElseFallbackCalled").count();
-        match (main, fallback, self.choices, len) {
+        match (self.main_taken, self.fallback_taken, self.choices, len) {
             (1, 0, 1, 2) => vec![Verdict::Applied, Verdict::NotApplied],
             (0, 1, 1, 2) => vec![Verdict::NotApplied, Verdict::Applied],
             _ => vec![Verdict::Unknown; len],
         }
+    }
+}
+
+/// The result in the only event of its kind, about the only wrapper of its kind.
+fn result(event: Only<'_>, field: &str, wrappers: usize) -> Verdict {
+    match (event, wrappers) {
+        (Only::One(event), 1) => {
+            // The oldest runtimes do not name the only field.
+            let result = event.fields.get(field).or(Some(&event.fields));
+            is_ok(result).map_or(Verdict::Unknown, applied)
+        }
+        _ => Verdict::Unknown,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::decode::metadata::MetadataError;
 /// Types nested deeper than this are no runtime's.
 const MAX_TYPE_DEPTH: usize = 256;
 
+/// A discriminant is one byte.
+const MAX_VARIANTS: usize = 256;
+
 /// Compiles a type registry; `call` and `event` are the ids of its two outer enums.
 pub(crate) fn compile(types: &PortableRegistry, call: u32, event: u32) -> Result<Plans, MetadataError> {
     let mut compiler = Compiler { types, ..Compiler::default_for(types) };
@@ -119,6 +122,9 @@ impl<'t> Compiler<'t> {
                     Layout::Struct | Layout::Unit => Op::Struct(fields),
                     _ => Op::Tuple(fields),
                 }
+            }
+            TypeDef::Variant(variants) if variants.variants.len() > MAX_VARIANTS => {
+                return Err(inconsistent(format!("an enum of {} variants", variants.variants.len())));
             }
             TypeDef::Variant(variants) => {
                 let mut table = Vec::with_capacity(variants.variants.len());

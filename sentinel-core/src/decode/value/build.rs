@@ -152,7 +152,7 @@ impl<'b> Visitor<'b> for Build {
             name: call.name().to_owned(),
             index: call.index(),
             args,
-            bytes: call.bytes().to_vec(),
+            span: call.span(),
         })))
     }
 

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::{Argument, Call, Event, Value};
-use crate::decode::json::{mortal_era, u256_decimal, write_text};
+use crate::decode::json::{mortal_era, u256_decimal};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -40,43 +40,10 @@ impl Serialize for Value {
 }
 
 impl Value {
-    /// The text of a map key.
+    /// The text of a map key: the string itself, or the JSON text of what is none.
     pub(crate) fn key_text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Account(account) => account.to_ss58(),
-            Self::ByteArray(bytes) => const_hex::encode_prefixed(bytes),
-            Self::Bytes(bytes) => bytes_text(bytes),
-            Self::Variant { name, fields: None } => name.clone(),
-            Self::Unsigned(value) => value.to_string(),
-            Self::Signed(value) => value.to_string(),
-            Self::U256(value) => u256_decimal(value),
-            Self::Bool(value) => value.to_string(),
-            Self::Null => "null".to_owned(),
-            Self::List(items) => {
-                format!("[{}]", items.iter().map(Self::key_json).collect::<Vec<_>>().join(","))
-            }
-            // Structs and calls as keys: no runtime has them; their debug text is at least distinct.
-            other => format!("{other:?}"),
-        }
-    }
-
-    fn key_json(&self) -> String {
-        match self {
-            Self::Text(_) | Self::Account(_) | Self::ByteArray(_) | Self::Bytes(_) | Self::Variant { .. } => {
-                let mut out = Vec::new();
-                write_text(&mut out, &self.key_text());
-                String::from_utf8(out).unwrap_or_default()
-            }
-            other => other.key_text(),
-        }
-    }
-}
-
-fn bytes_text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => const_hex::encode_prefixed(bytes),
+        let json = serde_json::to_string(self).unwrap_or_default();
+        if json.starts_with('"') { serde_json::from_str(&json).unwrap_or_default() } else { json }
     }
 }
 

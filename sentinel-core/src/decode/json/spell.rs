@@ -1,0 +1,110 @@
+//! How hex, text, wide integers and eras are spelled.
+
+use std::io::Write as _;
+
+/// Appends lower-case hex digits.
+pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len() * 2, 0);
+    // The length is right by construction, the only thing that can fail.
+    let _ = const_hex::encode_to_slice(bytes, &mut out[start..]);
+}
+
+/// Appends a JSON string.
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut plain = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0..=0x1f | 0x7f => b"",
+            // The other control characters, which some terminals obey: two bytes, of which this is the first.
+            0xc2 if matches!(bytes.get(at + 1), Some(0x80..=0x9f)) => b"",
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[plain..at]);
+        plain = at + 1;
+        if !escape.is_empty() {
+            out.extend_from_slice(escape);
+            continue;
+        }
+        let mut code = byte;
+        if byte == 0xc2 {
+            code = bytes[at + 1];
+            plain += 1;
+        }
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "\\u{code:04x}");
+    }
+    out.extend_from_slice(&bytes[plain..]);
+    out.push(b'"');
+}
+
+/// Decimal digits of a little-endian integer of 256 bits.
+pub(crate) fn u256_decimal(value: &[u8; 32]) -> String {
+    // Base 10^9 long division on 32-bit limbs, most significant first.
+    let mut limbs: Vec<u32> =
+        value.chunks_exact(4).rev().map(|limb| u32::from_le_bytes([limb[0], limb[1], limb[2], limb[3]])).collect();
+    let mut groups = Vec::new();
+    while limbs.iter().any(|limb| *limb != 0) {
+        let mut rest = 0u64;
+        for limb in &mut limbs {
+            let value = rest << 32 | u64::from(*limb);
+            *limb = (value / 1_000_000_000) as u32;
+            rest = value % 1_000_000_000;
+        }
+        groups.push(rest);
+    }
+    let Some((first, others)) = groups.split_last() else { return "0".to_owned() };
+    let mut text = first.to_string();
+    for group in others.iter().rev() {
+        text.push_str(&format!("{group:09}"));
+    }
+    text
+}
+
+/// `period` and `phase` of a mortal era, from its two bytes.
+pub(crate) fn mortal_era(bytes: [u8; 2]) -> (u64, u64) {
+    let encoded = u64::from(u16::from_le_bytes(bytes));
+    let period = 2u64 << (encoded % 16);
+    let quantize = (period >> 12).max(1);
+    (period, (encoded >> 4) * quantize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_integers_in_decimal() {
+        assert_eq!(u256_decimal(&[0; 32]), "0");
+        let max = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+        assert_eq!(u256_decimal(&[0xff; 32]), max);
+        let mut billion = [0; 32];
+        billion[..8].copy_from_slice(&1_000_000_000u64.to_le_bytes());
+        assert_eq!(u256_decimal(&billion), "1000000000");
+    }
+
+    #[test]
+    fn eras_in_the_units_of_the_chain() {
+        assert_eq!(mortal_era([0xe5, 0x00]), (64, 14));
+        assert_eq!(mortal_era([0x04, 0x00]), (32, 0));
+        assert_eq!(mortal_era([0xf5, 0xff]), (64, 4095));
+        assert_eq!(mortal_era([0xff, 0x01]), (65536, 496));
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        let mut out = Vec::new();
+        write_text(&mut out, "a\"b\\c\n\u{1}\u{7f}é");
+        assert_eq!(String::from_utf8(out).unwrap(), r#""a\"b\\c\n\u0001\u007fé""#);
+        let mut out = Vec::new();
+        write_text(&mut out, "\u{9b}31m\u{a0}\u{80}");
+        assert_eq!(String::from_utf8(out).unwrap(), "\"\\u009b31m\u{a0}\\u0080\"");
+    }
+}
