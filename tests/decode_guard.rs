@@ -250,18 +250,20 @@ fn errors_in_extrinsics_and_events_count_from_their_first_byte() {
     );
 }
 
+/// Puts a call into another.
+type Wrap<'c> = &'c dyn Fn(Vec<u8>) -> Vec<u8>;
+
 #[test]
 fn calls_nest_up_to_the_limit_and_not_beyond() {
     on_a_small_stack(|| {
         let (runtime, calls) = (subtensor_461(), Calls::new());
         let remark = calls.registry.call("System", "remark", &[&[0]]);
-        let nested =
-            |depth: usize, wrap: &dyn Fn(Vec<u8>) -> Vec<u8>| (0..depth).fold(remark.clone(), |call, _| wrap(call));
+        let nested = |depth: usize, wrap: Wrap<'_>| (0..depth).fold(remark.clone(), |call, _| wrap(call));
         let sudo = |call: Vec<u8>| calls.sudo(&call);
         let batch = |call: Vec<u8>| calls.batch(&[call]);
         let proxy = |call: Vec<u8>| calls.registry.call("Proxy", "proxy", &[&id(ALICE), &[0], &call]);
         let derived = |call: Vec<u8>| calls.registry.call("Utility", "as_derivative", &[&[7, 0], &call]);
-        let ways: [(&dyn Fn(Vec<u8>) -> Vec<u8>, usize); 4] = [(&sudo, 63), (&batch, 31), (&proxy, 63), (&derived, 63)];
+        let ways: [(Wrap<'_>, usize); 4] = [(&sudo, 63), (&batch, 31), (&proxy, 63), (&derived, 63)];
         for (wrap, most) in ways {
             let deepest = nested(most, wrap);
             let mut value = outcome(&runtime.call(&deepest)).expect("within the limit");

@@ -2,10 +2,11 @@
 
 use parity_scale_codec::{Compact, Encode};
 use sentinel_core::chain::AccountId;
-use sentinel_core::decode::{DecodeErrorKind, DispatchError, JsonOptions, Outcome, Phase, Runtime, Value};
+use sentinel_core::decode::{DecodeErrorKind, DispatchError, JsonOptions, Outcome, Phase, Value};
+use sentinel_support::blocks::{ALICE, BOB, Block, DISPATCH_INFO, NOT_ENOUGH_STAKE, account, transfer};
 use sentinel_support::exact_json::{Json, parse};
 use sentinel_support::extrinsics::{
-    FINALIZATION, INITIALIZATION, Signed, applying, bare, general, id, record, signed, sr25519, vector, with_length,
+    FINALIZATION, INITIALIZATION, Signed, applying, bare, general, id, signed, sr25519, vector, with_length,
 };
 use sentinel_support::registry::Registry;
 use sentinel_support::runtimes::{
@@ -13,21 +14,6 @@ use sentinel_support::runtimes::{
 };
 
 const ALL: [&[u8]; 4] = [RAONET_218_V14, FINNEY_393_V16, SUBTENSOR_461_V14, SUBTENSOR_461_V15];
-
-const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-const BOB: &str = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
-const CHARLIE: &str = "5FLSigC9HGRKVhB9FiEo4Y3koPsNmBmLJbpXg2mp1hXcS59Y";
-
-/// Sorts after Alice, who sorts after Bob.
-const EVE: &str = "5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw";
-
-fn account(address: &str) -> [u8; 32] {
-    address.parse::<AccountId>().expect("an address").0
-}
-
-fn transfer(registry: &Registry, to: &str, amount: u64) -> Vec<u8> {
-    registry.call("Balances", "transfer_allow_death", &[&id(account(to)), &Compact(amount).encode()])
-}
 
 #[test]
 fn signed_extrinsics_show_who_and_how() {
@@ -154,70 +140,6 @@ fn formats_and_lengths_that_are_not_known() {
     assert_eq!(refused(&[0xfe, 0xff, 0xff, 0xff, 4]), "1073741822 more bytes expected, 1 left at byte 4");
 }
 
-/// A block of 461 with the events of its extrinsics; the first event of each ends it.
-struct Block {
-    runtime: std::sync::Arc<Runtime>,
-    registry: Registry,
-    extrinsics: Vec<Vec<u8>>,
-    records: Vec<Vec<u8>>,
-}
-
-/// Weight, class and fee of a dispatch: nothing, normal, paid.
-const INFO: &[u8] = &[0, 0, 0, 0];
-/// Error 8 of the pallet with index 7.
-const NOT_ENOUGH_STAKE: &[u8] = &[3, 7, 8, 0, 0, 0];
-const OK: &[u8] = &[0];
-
-fn failed(error: &[u8]) -> Vec<u8> {
-    [&[1], error].concat()
-}
-
-impl Block {
-    fn new() -> Self {
-        let registry = Registry::of(SUBTENSOR_461_V15);
-        Self { runtime: subtensor_461(), registry, extrinsics: Vec::new(), records: Vec::new() }
-    }
-
-    /// A block with one extrinsic of Alice's that was applied with these events.
-    fn of(call: impl Fn(&Registry) -> Vec<u8>, events: &[(&str, &str, &[&[u8]])]) -> Self {
-        let mut block = Self::new();
-        block.extrinsics.push(signed(&block.registry, &Signed::by(account(ALICE)), &call(&block.registry)));
-        for (pallet, name, fields) in events {
-            block.event(&applying(0), pallet, name, fields);
-        }
-        block.event(&applying(0), "System", "ExtrinsicSuccess", &[INFO]);
-        block
-    }
-
-    fn event(&mut self, phase: &[u8], pallet: &str, name: &str, fields: &[&[u8]]) {
-        self.records.push(record(phase, &self.registry.event(pallet, name, fields)));
-    }
-
-    fn index<T>(&self, read: impl FnOnce(&sentinel_core::decode::BlockIndex<'_, '_>) -> T) -> T {
-        let events = vector(&self.records);
-        read(&self.runtime.index(&self.extrinsics, &events).expect("a block"))
-    }
-
-    /// Each call inside the first extrinsic's: its path, name, origin and fate.
-    fn nested(&self) -> Vec<(String, String, String, Option<bool>)> {
-        self.index(|index| {
-            let facts = index.facts(0).expect("an extrinsic").expect("a call");
-            let nested = facts.nested();
-            let shown = nested.iter().map(|nested| {
-                let origin = serde_json::to_value(nested.effective_origin).expect("JSON");
-                let origin = origin.as_str().unwrap_or("nobody").to_owned();
-                (nested.path.clone(), nested.call.name.clone(), origin, nested.succeeded)
-            });
-            shown.collect()
-        })
-    }
-}
-
-/// What is expected of one nested call.
-fn inner(path: &str, name: &str, origin: &str, succeeded: Option<bool>) -> (String, String, String, Option<bool>) {
-    (path.to_owned(), name.to_owned(), origin.to_owned(), succeeded)
-}
-
 #[test]
 fn events_belong_to_their_extrinsics() {
     let mut block = Block::new();
@@ -226,10 +148,10 @@ fn events_belong_to_their_extrinsics() {
     let deposit: &[&[u8]] = &[&account(BOB), &5u64.to_le_bytes()];
     block.event(INITIALIZATION, "Balances", "Deposit", deposit);
     block.event(&applying(1), "Balances", "Deposit", deposit);
-    block.event(&applying(0), "System", "ExtrinsicSuccess", &[INFO]);
-    block.event(&applying(7), "System", "ExtrinsicSuccess", &[INFO]);
+    block.event(&applying(0), "System", "ExtrinsicSuccess", &[DISPATCH_INFO]);
+    block.event(&applying(7), "System", "ExtrinsicSuccess", &[DISPATCH_INFO]);
     block.event(&applying(u32::MAX), "Balances", "Deposit", deposit);
-    block.event(&applying(1), "System", "ExtrinsicFailed", &[NOT_ENOUGH_STAKE, INFO]);
+    block.event(&applying(1), "System", "ExtrinsicFailed", &[NOT_ENOUGH_STAKE, DISPATCH_INFO]);
     block.event(FINALIZATION, "Balances", "Deposit", deposit);
     block.index(|index| {
         assert_eq!(index.events().len(), 7);
@@ -293,7 +215,7 @@ fn errors_have_names() {
     for (error, pallet, name) in cases {
         let mut block = Block::new();
         block.extrinsics.push(bare(4, &block.registry.call("System", "remark", &[&[0]])));
-        block.event(&applying(0), "System", "ExtrinsicFailed", &[error, INFO]);
+        block.event(&applying(0), "System", "ExtrinsicFailed", &[error, DISPATCH_INFO]);
         block.index(|index| {
             let Ok(Some(Outcome::Failed(error))) = index.outcome(0) else { panic!("a failure") };
             assert_eq!((error.pallet.as_deref(), error.name.as_str()), (pallet, name));
@@ -308,181 +230,6 @@ fn errors_have_names() {
     };
     assert_eq!(old(Value::Unsigned(11)), "SubtensorModule.NotEnoughStake");
     assert_eq!(old(Value::ByteArray(vec![11, 0, 0, 0])), "SubtensorModule.NotEnoughStake");
-}
-
-#[test]
-fn a_batch_in_a_sudo_runs_as_root() {
-    let call = |registry: &Registry| {
-        let calls = vector(&[transfer(registry, BOB, 1), registry.call("System", "remark", &[&[0]])]);
-        registry.call("Sudo", "sudo", &[&registry.call("Utility", "batch", &[&calls])])
-    };
-    let expected = |succeeded| {
-        vec![
-            inner("call.calls[0]", "transfer_allow_death", "Root", succeeded),
-            inner("call.calls[1]", "remark", "Root", succeeded),
-        ]
-    };
-    assert_eq!(Block::of(call, &[("Sudo", "Sudid", &[OK])]).nested(), expected(Some(true)));
-    let refused = failed(&[2]);
-    assert_eq!(Block::of(call, &[("Sudo", "Sudid", &[&refused])]).nested(), expected(Some(false)));
-    assert_eq!(Block::of(call, &[]).nested(), expected(None), "no event says so");
-    let interrupted: (&str, &str, &[&[u8]]) = ("Utility", "BatchInterrupted", &[&[1, 0, 0, 0], NOT_ENOUGH_STAKE]);
-    let fates = Block::of(call, &[interrupted, ("Sudo", "Sudid", &[OK])]).nested().into_iter().map(|nested| nested.3);
-    assert_eq!(fates.collect::<Vec<_>>(), [Some(true), Some(false)], "the sudo was fine, its second call was not");
-    let mut block = Block::of(call, &[]);
-    block.records.clear();
-    block.event(&applying(0), "System", "ExtrinsicFailed", &[&[2], INFO]);
-    assert_eq!(block.nested(), expected(Some(false)), "what fails takes all with it");
-}
-
-#[test]
-fn a_batch_stops_where_it_was_interrupted() {
-    for interrupted in 0..3u32 {
-        let block = Block::of(
-            |registry| {
-                let calls: Vec<_> = [ALICE, BOB, CHARLIE].map(|to| transfer(registry, to, 1)).into();
-                registry.call("Utility", "batch", &[&vector(&calls)])
-            },
-            &[("Utility", "BatchInterrupted", &[&interrupted.to_le_bytes(), NOT_ENOUGH_STAKE])],
-        );
-        let expected: Vec<_> = (0..3)
-            .map(|at| inner(&format!("calls[{at}]"), "transfer_allow_death", ALICE, Some(at < interrupted)))
-            .collect();
-        assert_eq!(block.nested(), expected);
-    }
-}
-
-#[test]
-fn a_forced_batch_goes_on_after_failures() {
-    let block = Block::of(
-        |registry| {
-            let calls: Vec<_> = [ALICE, BOB, CHARLIE].map(|to| transfer(registry, to, 1)).into();
-            registry.call("Utility", "force_batch", &[&vector(&calls)])
-        },
-        &[
-            ("Utility", "ItemCompleted", &[]),
-            ("Utility", "ItemFailed", &[NOT_ENOUGH_STAKE]),
-            ("Utility", "ItemCompleted", &[]),
-            ("Utility", "BatchCompletedWithErrors", &[]),
-        ],
-    );
-    let fates: Vec<_> = block.nested().into_iter().map(|(path, _, _, succeeded)| (path, succeeded)).collect();
-    let expected = [("calls[0]", true), ("calls[1]", false), ("calls[2]", true)];
-    assert_eq!(fates, expected.map(|(path, succeeded)| (path.to_owned(), Some(succeeded))));
-}
-
-#[test]
-fn of_two_batches_the_events_do_not_say_which() {
-    let block = Block::of(
-        |registry| {
-            let one = registry.call("Utility", "batch", &[&vector(&[transfer(registry, BOB, 1)])]);
-            registry.call("Utility", "batch", &[&vector(&[one, transfer(registry, CHARLIE, 1)])])
-        },
-        &[("Utility", "BatchInterrupted", &[&[0; 4], NOT_ENOUGH_STAKE])],
-    );
-    let expected = [("calls[0].calls[0]", None), ("calls[1]", None)];
-    let fates: Vec<_> = block.nested().into_iter().map(|(path, _, _, succeeded)| (path, succeeded)).collect();
-    assert_eq!(fates, expected.map(|(path, succeeded)| (path.to_owned(), succeeded)));
-}
-
-#[test]
-fn a_proxy_runs_as_the_account_it_stands_for() {
-    let call = |registry: &Registry| {
-        registry.call("Proxy", "proxy", &[&id(account(BOB)), &[0], &transfer(registry, CHARLIE, 1)])
-    };
-    let error = failed(NOT_ENOUGH_STAKE);
-    for (result, succeeded) in [(OK, true), (error.as_slice(), false)] {
-        let block = Block::of(call, &[("Proxy", "ProxyExecuted", &[result])]);
-        assert_eq!(block.nested(), [inner("call", "transfer_allow_death", BOB, Some(succeeded))]);
-        // The extrinsic itself was applied either way.
-        assert_eq!(block.index(|index| index.outcome(0)), Ok(Some(Outcome::Success)));
-    }
-}
-
-/// The derived accounts in the two tests below are blake2b-256 of `modlpy/utilisuba` and the parts, by Python's hashlib.
-#[test]
-fn a_derivative_runs_as_the_account_derived() {
-    let derived = |registry: &Registry, index: u16, call: &[u8]| {
-        registry.call("Utility", "as_derivative", &[&index.to_le_bytes(), call])
-    };
-    let once = AccountId(hex("63d33ee47719f264c03143b0f4d69ff1751b7e2da5697cbf6906c74d734dcd28")).to_ss58();
-    let block = Block::of(|registry| derived(registry, 7, &transfer(registry, BOB, 1)), &[]);
-    assert_eq!(block.nested(), [inner("call", "transfer_allow_death", &once, Some(true))]);
-    let twice = AccountId(hex("6d71d3f6ce26f5529226fceb8bb1134aa9bb23d6a7497054714ca605de3739a5")).to_ss58();
-    let block = Block::of(|registry| derived(registry, 7, &derived(registry, 1, &transfer(registry, BOB, 1))), &[]);
-    assert_eq!(block.nested(), [inner("call.call", "transfer_allow_death", &twice, Some(true))]);
-}
-
-#[test]
-fn a_multisig_runs_as_the_account_of_its_signatories() {
-    let others = |accounts: &[&str]| vector(&accounts.iter().map(|one| account(one).to_vec()).collect::<Vec<_>>());
-    let of_three = "0c7aa225f8fd5b41b066b950cf12b8a21f4ea5b8a137d83fa547715edb1c5418";
-    let (of_three, of_two) =
-        (AccountId(hex(of_three)), AccountId(hex("4c5901223c7c52585646634e70dd46ad3faf1270f84a4673b5b4a4e126474073")));
-    let two_of_three = |registry: &Registry| {
-        let call = transfer(registry, BOB, 1);
-        registry.call("Multisig", "as_multi", &[&[2, 0], &others(&[BOB, EVE]), &[0], &call, &[0, 0]])
-    };
-    let executed = |result: &[u8]| {
-        let fields: [&[u8]; 5] = [&account(ALICE), &[0; 8], &of_three.0, &[0; 32], result];
-        Block::of(two_of_three, &[("Multisig", "MultisigExecuted", &fields)]).nested()
-    };
-    let expected = |succeeded| vec![inner("call", "transfer_allow_death", &of_three.to_ss58(), Some(succeeded))];
-    assert_eq!(executed(OK), expected(true));
-    assert_eq!(executed(&failed(NOT_ENOUGH_STAKE)), expected(false));
-    // An approval while others are missing runs nothing.
-    let approved = Block::of(two_of_three, &[]);
-    assert_eq!(approved.nested(), expected(false));
-
-    let one_of_two = Block::of(
-        |registry| registry.call("Multisig", "as_multi_threshold_1", &[&others(&[BOB]), &transfer(registry, BOB, 1)]),
-        &[],
-    );
-    assert_eq!(one_of_two.nested(), [inner("call", "transfer_allow_death", &of_two.to_ss58(), Some(true))]);
-}
-
-#[test]
-fn a_call_dispatched_as_another_runs_as_that() {
-    let as_bob = |registry: &Registry| {
-        // The origin: system, signed by Bob.
-        let origin = [&[0, 1][..], &account(BOB)].concat();
-        registry.call("Utility", "dispatch_as", &[&origin, &transfer(registry, CHARLIE, 1)])
-    };
-    let error = failed(&[2]);
-    for (result, succeeded) in [(OK, true), (error.as_slice(), false)] {
-        let block = Block::of(as_bob, &[("Utility", "DispatchedAs", &[result])]);
-        assert_eq!(block.nested(), [inner("call", "transfer_allow_death", BOB, Some(succeeded))]);
-    }
-    let as_root =
-        |registry: &Registry| registry.call("Utility", "dispatch_as", &[&[0, 0], &transfer(registry, CHARLIE, 1)]);
-    let block = Block::of(as_root, &[("Utility", "DispatchedAs", &[OK])]);
-    assert_eq!(block.nested(), [inner("call", "transfer_allow_death", "Root", Some(true))]);
-    let as_nobody =
-        |registry: &Registry| registry.call("Utility", "dispatch_as", &[&[0, 2], &transfer(registry, CHARLIE, 1)]);
-    let block = Block::of(as_nobody, &[("Utility", "DispatchedAs", &[OK])]);
-    assert_eq!(block.nested(), [inner("call", "transfer_allow_death", "nobody", Some(true))]);
-}
-
-#[test]
-fn a_scheduled_call_has_not_run_yet() {
-    let block = Block::of(
-        |registry| {
-            registry.call("Scheduler", "schedule", &[&9u32.to_le_bytes(), &[0], &[0], &transfer(registry, BOB, 1)])
-        },
-        &[],
-    );
-    assert_eq!(block.nested(), [inner("call", "transfer_allow_death", "Root", None)]);
-}
-
-#[test]
-fn a_call_that_carries_none_has_none() {
-    assert_eq!(Block::of(|registry| transfer(registry, BOB, 1), &[]).nested(), []);
-    let empty = Block::of(|registry| registry.call("Utility", "batch", &[&[0]]), &[]);
-    assert_eq!(empty.nested(), []);
-}
-
-fn hex(text: &str) -> [u8; 32] {
-    const_hex::decode_to_array(text).expect("32 bytes")
 }
 
 const DOCUMENT_KEYS: [&str; 14] = [
@@ -519,7 +266,8 @@ fn a_document_has_the_keys_that_users_know() {
         Json::Object(fields) => fields.keys().cloned().collect::<Vec<_>>(),
         other => panic!("an object, not {other:?}"),
     };
-    let sudo = Block::of(|registry| registry.call("Sudo", "sudo", &[&tempo(registry, 3)]), &[("Sudo", "Sudid", &[OK])]);
+    let sudo =
+        Block::of(|registry| registry.call("Sudo", "sudo", &[&tempo(registry, 3)]), &[("Sudo", "Sudid", &[&[0]])]);
     let (found, text) = document(&sudo, Some(77));
     let mut expected = DOCUMENT_KEYS.map(str::to_owned);
     expected.sort();
@@ -556,7 +304,7 @@ fn a_document_has_the_keys_that_users_know() {
         &[],
     );
     failed.records.clear();
-    failed.event(&applying(0), "System", "ExtrinsicFailed", &[NOT_ENOUGH_STAKE, INFO]);
+    failed.event(&applying(0), "System", "ExtrinsicFailed", &[NOT_ENOUGH_STAKE, DISPATCH_INFO]);
     let (found, _) = document(&failed, Some(77));
     assert_eq!(found.get("status").and_then(Json::text), Some("failed"));
     let error = found.get("error").expect("an error");

@@ -1,5 +1,6 @@
 //! What the tests of this workspace stand on: runtimes, made-up chains and samples, and a node to ask.
 
+pub mod blocks;
 pub mod chains;
 pub mod exact_json;
 pub mod extra_types;

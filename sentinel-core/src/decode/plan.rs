@@ -243,8 +243,8 @@ mod tests {
     fn the_plans_of_a_runtime_take_less_than_a_mebibyte() {
         let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/metadata");
         for name in ["raonet-218-v14", "finney-393-v16", "subtensor-461-v14", "subtensor-461-v15"] {
-            let metadata = std::fs::read(fixtures.join(name).with_extension("scale")).unwrap();
-            let size = Runtime::from_metadata(&metadata).unwrap().plans.heap_size();
+            let metadata = std::fs::read(fixtures.join(name).with_extension("scale")).expect("the fixture");
+            let size = Runtime::from_metadata(&metadata).expect("metadata").plans.heap_size();
             println!("{name}: {size} bytes of plans");
             assert!(size < 1 << 20, "{name}: {size} bytes");
         }
