@@ -51,6 +51,40 @@ fn of_several_networks_the_first_that_answers_is_read() {
 }
 
 #[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let ran = program::run_with_network(&["-n", "sample", "block", "info", "-b", "7"], "");
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
+fn credentials_in_a_url_are_never_shown() {
+    for flags in [&["-v"][..], &["-v", "-v"], &[]] {
+        let ran = run(&[&["-n", "ws://user:hunter2@127.0.0.1:1/hunter2?key=hunter2", "block", "info"], flags].concat());
+        assert_eq!(ran.code, 1);
+        assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+    }
+    let ran = run(&["-n", "wss:/user:hunter2@host", "block", "info"]);
+    assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+}
+
+/// A reader of stdout that goes away is nobody's failure; any other pipe that breaks is.
+#[cfg(unix)]
+#[test]
+fn only_the_output_may_be_closed_early() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::io::Read::read(&mut std::fs::File::open(pipe)?, &mut [0])
+    });
+    let ran = run(&["-n", "sample", "runtime", "metadata", "--out", pipe.to_str().expect("UTF-8")]);
+    fails(&ran, 1, &["cannot write", "pipe"]);
+    assert!(reader.join().expect("no panic").is_ok());
+}
+
+#[test]
 fn a_dead_node_is_given_up_soon() {
     for (url, host) in [("ws://127.0.0.1:1", "127.0.0.1:1"), ("http://127.0.0.1:1", "127.0.0.1:1")] {
         let start = Instant::now();
@@ -141,7 +175,15 @@ fn decode_answers_every_line_by_one_line() {
 
 #[test]
 fn wrong_usage() {
-    assert_eq!(run(&["block", "info", "-b", "seven"]).code, 2);
+    fails(&run(&["block", "info", "-b", "seven"]), 2, &["seven", "block number", "--help"]);
+    fails(&run(&["block", "hyperparameters", "-u", "99999"]), 2, &["99999", "0 to 65535"]);
+    fails(&run(&["decode", "--metadata", "x", "--what", "storage", "00"]), 2, &["--item"]);
+    fails(
+        &run(&["-n", "sample", "record", "-b", "7", "--from", "1", "--to", "2", "--out", "x"]),
+        2,
+        &["--block", "record"],
+    );
+    fails(&run(&["decode", "--metadata", "x", "--type-id", "2", "--item", "a.b", "00"]), 2, &["--item", "storage"]);
     assert_eq!(run(&["block"]).code, 2);
     fails(&run(&["-n", "sample", "runtime", "info", "-u", "1"]), 2, &["--netuid"]);
     fails(

@@ -174,7 +174,9 @@ fn flags_are_accepted_on_both_sides_of_the_command() {
 #[test]
 fn big_integers_become_text_when_asked() {
     let plain = sample(&["block", "hyperparameters", "-u", "1", "-f", "json"]).stdout;
-    assert!(plain.contains("4611686018427387903"));
+    assert!(plain.contains("\"raw\": 4611686018427387903"));
+    let safe = sample(&["block", "hyperparameters", "-u", "1", "-f", "json", "--safe-integers"]).stdout;
+    assert!(safe.contains("\"raw\": \"4611686018427387903\"") && safe.contains("\"raw\": 10000000"));
     let events = |flag: &[&str]| sample(&[&["block", "events", "-b", "100", "-f", "jsonl"], flag].concat()).stdout;
     assert_eq!(events(&[]).lines().count(), events(&["--safe-integers"]).lines().count());
 }
@@ -191,6 +193,20 @@ fn the_runtime_and_its_metadata() {
     // System.remark("hi")
     let ran = run(&["decode", "--metadata", file, "--what", "call", "0x0000086869"]);
     assert!(ran.stdout.contains("\"call_function\": \"remark\""), "{ran:?}");
+}
+
+#[test]
+fn several_recordings_in_one_folder_are_told_apart_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    for (name, first) in [("one", "10"), ("two", "20")] {
+        sample(&["-q", "record", "--from", first, "--to", first, "--out", out, "--name", name]);
+    }
+    let both = run(&["-n", &format!("file://{out}"), "block", "info"]);
+    assert_eq!(both.code, 1);
+    assert!(both.stderr.contains("one, two"), "{both:?}");
+    let two = run(&["-n", &format!("file://{out}#two"), "block", "info", "-f", "jsonl"]);
+    assert!(two.stdout.contains("\"block_number\":20"), "{two:?}");
 }
 
 #[test]
