@@ -165,6 +165,11 @@ fn a_sudo_in_a_batch_shows_what_really_ran() {
 }
 
 #[test]
+fn the_table_of_extrinsics_shows_what_wrappers_carry() {
+    insta::assert_snapshot!(sample(&["block", "extrinsics", "-b", "248"]).stdout);
+}
+
+#[test]
 fn flags_are_accepted_on_both_sides_of_the_command() {
     let before = run(&["-n", "sample", "-f", "json", "-b", "9", "block", "info"]);
     let after = run(&["block", "info", "-n", "sample", "-f", "json", "-b", "9"]);

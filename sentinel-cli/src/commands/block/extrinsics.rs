@@ -186,12 +186,30 @@ fn table_row(number: u64, index: &BlockIndex<'_, '_>, at: usize, facts: &Extrins
         facts.call.args.iter().map(|arg| format!("{}: {}", arg.name, brief(&arg.value))).collect();
     vec![
         format!("{number}-{at:04}"),
-        format!("{}.{}", facts.call.pallet, facts.call.name),
+        output::shortened(&calls(facts), 120),
         status,
         optional(extrinsic.signer()),
         optional(extrinsic.nonce()),
         output::shortened(&arguments.join(", "), 80),
     ]
+}
+
+/// The call, and what it carries: `Sudo.sudo > AdminUtils.sudo_set_tempo ✓`.
+fn calls(facts: &ExtrinsicFacts) -> String {
+    let inner: Vec<String> = facts
+        .nested()
+        .iter()
+        .map(|nested| {
+            let mark = match nested.succeeded {
+                Some(true) => "✓",
+                Some(false) => "✗",
+                None => "?",
+            };
+            format!("{}.{} {mark}", nested.call.pallet, nested.call.name)
+        })
+        .collect();
+    let outer = format!("{}.{}", facts.call.pallet, facts.call.name);
+    if inner.is_empty() { outer } else { format!("{outer} > {}", inner.join(", ")) }
 }
 
 /// A value in a few words.
