@@ -111,8 +111,8 @@ pub(crate) enum Command {
     /// Record a range of blocks, to be replayed without a node.
     ///
     /// Each block is recorded with its header, extrinsics, events, time and runtime; at every block also
-    /// System.LastRuntimeUpgrade, Balances.TotalIssuance, Sudo.Key, the list of subnets, and what the runtime functions
-    /// get_subnet_hyperparams, _v2 and _v3 answer for each of them. --state says which other state. Runtime code is never
+    /// System.LastRuntimeUpgrade, Balances.TotalIssuance, Sudo.Key, the list of subnets, the hyperparameters
+    /// of each in storage, and what the runtime functions get_subnet_hyperparams, _v2 and _v3 answer for it. --state says which other state. Runtime code is never
     /// recorded. Read it again with --network file://DIR.
     Record(Record),
     /// Print a completion script for a shell.

@@ -72,6 +72,8 @@ pub struct Plan {
     pub prefixes: Vec<HexBytes>,
     /// Storage keys that are read at every block, ascending.
     pub keys: Vec<HexBytes>,
+    /// Storage items of `SubtensorModule` that are read at every block for each subnet, ascending.
+    pub subnet_items: Vec<String>,
     /// Runtime functions that are called at every block with the number of each subnet, ascending.
     pub subnet_calls: Vec<String>,
     /// Whether documentation is removed from the metadata.

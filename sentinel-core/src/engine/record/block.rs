@@ -1,13 +1,14 @@
 //! Reads everything that is recorded of one block.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 
 use crate::artifact::raw::{BlockBody, BlockRecord, Plan, Scan, StateScan};
 use crate::chain::{BlockId, BlockRef};
-use crate::decode::storage_prefix;
+use crate::decode::{Runtime, storage_prefix};
 use crate::source::{BlockSource, SourceError};
 
 /// Reads the blocks of one window, ascending.
@@ -29,6 +30,7 @@ impl<'a> BlockReader<'a> {
     pub(super) async fn read(&mut self, number: u64) -> Result<BlockRecord, SourceError> {
         let block = self.source.block(BlockId::Number(number)).await?;
         let at = block.reference();
+        let writer = Arc::clone(&block.runtime);
         let mut record = BlockRecord::new(block.header.hash, block.header.header);
         record.body = Some(BlockBody {
             extrinsics: block.extrinsics,
@@ -49,8 +51,9 @@ impl<'a> BlockReader<'a> {
                 record.scans.push(self.scan(at, &prefix.0).await?);
             }
         }
-        if !self.plan.subnet_calls.is_empty() {
+        if !self.plan.subnet_calls.is_empty() || !self.plan.subnet_items.is_empty() {
             let netuids = self.netuids(at, &mut record).await?;
+            self.items(at, &writer, &netuids, &mut record).await?;
             for function in &self.plan.subnet_calls {
                 self.call(at, digest, function, &netuids, &mut record).await?;
             }
@@ -77,6 +80,31 @@ impl<'a> BlockReader<'a> {
             _ => None,
         };
         Ok(entries.filter_map(netuid).collect())
+    }
+
+    /// The storage items that each subnet has one value of, as far as no scan of this block holds them anyway.
+    async fn items(
+        &self,
+        at: BlockRef,
+        writer: &Runtime,
+        netuids: &BTreeSet<u16>,
+        record: &mut BlockRecord,
+    ) -> Result<(), SourceError> {
+        let items = self.plan.subnet_items.iter().filter_map(|name| writer.storage_item("SubtensorModule", name));
+        let items: Vec<_> = items
+            .filter(|item| item.hashers().len() == 1)
+            .filter(|item| !record.scans.iter().any(|scan| item.prefix().starts_with(&scan.prefix)))
+            .collect();
+        let key = |netuid: &u16| {
+            let part = netuid.to_le_bytes();
+            items.iter().filter_map(move |item| item.key(&[&part]).ok()).map(Bytes::from).collect::<Vec<_>>()
+        };
+        let keys: Vec<Bytes> = netuids.iter().flat_map(key).collect();
+        if !keys.is_empty() {
+            let values = self.source.storage(&at, &keys).await?;
+            record.values.extend(keys.into_iter().zip(values));
+        }
+        Ok(())
     }
 
     async fn call(

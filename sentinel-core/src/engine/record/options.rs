@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::RecordError;
 use crate::artifact::raw::{HexBytes, Plan, StateScan, covers_forbidden};
 use crate::decode::storage_prefix;
+use crate::subnet::hyperparameters;
 
 /// What is recorded besides headers, extrinsics, events, timestamps and runtimes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub struct RecordOptions {
     pub prefixes: Vec<Bytes>,
     /// Storage keys that are read at every block.
     pub keys: Vec<Bytes>,
+    /// Storage items of `SubtensorModule` with one key, the netuid, that are read at every block for each subnet that
+    /// `SubtensorModule.NetworksAdded` holds there. Those that a runtime does not have are passed over.
+    pub subnet_items: Vec<String>,
     /// Runtime functions that are called at every block with each netuid (`u16`, little endian) that
     /// `SubtensorModule.NetworksAdded` holds there.
     pub subnet_calls: Vec<String>,
@@ -26,14 +30,15 @@ pub struct RecordOptions {
 
 impl Default for RecordOptions {
     /// All of `SubtensorModule` at the first block of each window; at every block `System.LastRuntimeUpgrade`,
-    /// `Balances.TotalIssuance`, `Sudo.Key`, the list of subnets, and the hyperparameters of each subnet in every version
-    /// that the runtime offers. (`System.Number`, `System.Events` and `Timestamp.Now` come with the block.)
+    /// `Balances.TotalIssuance`, `Sudo.Key`, the list of subnets, and the hyperparameters of each subnet, from storage and
+    /// in every version that the runtime offers. (`System.Number`, `System.Events` and `Timestamp.Now` come with the block.)
     fn default() -> Self {
         let key = |pallet, item| Bytes::copy_from_slice(&storage_prefix(pallet, item));
         Self {
             scan: StateScan::FirstBlock,
             prefixes: vec![Bytes::copy_from_slice(&storage_prefix("SubtensorModule", "")[..16])],
             keys: vec![key("System", "LastRuntimeUpgrade"), key("Balances", "TotalIssuance"), key("Sudo", "Key")],
+            subnet_items: hyperparameters::storage_items().map(str::to_owned).collect(),
             subnet_calls: ["", "_v2", "_v3"]
                 .map(|version| format!("SubnetInfoRuntimeApi_get_subnet_hyperparams{version}"))
                 .to_vec(),
@@ -52,6 +57,7 @@ impl RecordOptions {
             scan: self.scan,
             prefixes: sorted(&self.prefixes),
             keys: sorted(&self.keys),
+            subnet_items: self.subnet_items.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
             subnet_calls: self.subnet_calls.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
             strip_docs: self.strip_docs,
         };
