@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use sentinel_core::chain::BlockId;
+use sentinel_core::chain::{BlockId, Finality};
 use sentinel_core::decode::storage_prefix;
 use sentinel_core::source::{BlockSource, MemoryBlock, RpcSource, SourceError};
 use sentinel_support::node::{Answer, Node};
@@ -80,6 +80,31 @@ async fn a_header_that_does_not_hash_to_what_was_asked() -> Outcome {
     for id in [BlockId::Number(5), BlockId::Hash(five.hash)] {
         assert_lie(source.header(id).await, "whose hash is");
         assert_lie(source.block(id).await, "whose hash is");
+    }
+    Ok(())
+}
+
+/// The genesis is not known by the hash of its header, so that check cannot tell it from another block.
+#[tokio::test]
+async fn the_genesis_in_place_of_another_block() -> Outcome {
+    let (node, source) = upgrading().await?;
+    let five = source.header(5.into()).await?.hash;
+    let genesis = source.header(0.into()).await?;
+    let header = json!({
+        "parentHash": genesis.header.parent_hash,
+        "number": "0x0",
+        "stateRoot": hex(&genesis.header.state_root),
+        "extrinsicsRoot": hex(&genesis.header.extrinsics_root),
+        "digest": {"logs": []},
+    });
+    node.script("chain_getHeader", Answer::Value(header.clone()));
+    node.script("chain_getBlock", Answer::Value(json!({"block": {"header": header, "extrinsics": []}})));
+    // By a new source, which has not learnt the hash of the genesis yet, and by this one.
+    for source in [connect(&node).await?, source] {
+        assert_lie(source.header(five.into()).await, "the header of the genesis");
+        assert_lie(source.block(five.into()).await, "the header of the genesis");
+        assert_lie(source.head(Finality::Finalized).await, "the header of the genesis");
+        assert_eq!(source.header(genesis.hash.into()).await?.hash, genesis.hash);
     }
     Ok(())
 }

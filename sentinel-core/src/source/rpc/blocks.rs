@@ -34,7 +34,7 @@ impl Inner {
     pub(super) async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
         let hash = self.resolve(id).await?;
         match self.node.header_by_hash(hash).await? {
-            Some(header) => self.checked(id, hash, header),
+            Some(header) => self.checked(id, hash, header).await,
             None => Err(self.missing(id).await),
         }
     }
@@ -49,7 +49,7 @@ impl Inner {
         let Some((header, extrinsics)) = answer else {
             return Err(self.missing(id).await);
         };
-        let header = self.checked(id, hash, header)?;
+        let header = self.checked(id, hash, header).await?;
         let at = header.reference();
         let (state, mut runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
@@ -92,18 +92,23 @@ impl Inner {
     }
 
     /// Refuses a header of another block than the one asked for.
-    fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
+    async fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
         if let BlockId::Number(number) = id
             && header.number != number
         {
             return Err(self.node.lying(id, format!("the header of block {}", header.number)));
         }
-        // Development nodes give the genesis a hash of their own.
-        if header.number > 0 {
-            let real = header.hash();
-            if real != hash {
-                return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
+        // Development nodes give the genesis a hash of their own, so it is known by its height alone.
+        if header.number == 0 {
+            let genesis = self.genesis_hash().await?;
+            if genesis != hash {
+                return Err(self.node.lying(id, format!("the header of the genesis, whose hash is {genesis}")));
             }
+            return Ok(HashedHeader { hash, header });
+        }
+        let real = header.hash();
+        if real != hash {
+            return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
         }
         Ok(HashedHeader { hash, header })
     }
