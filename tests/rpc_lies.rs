@@ -159,6 +159,25 @@ async fn a_block_without_events_or_time() -> Outcome {
     Ok(())
 }
 
+/// One record of System.NewAccount in extrinsic `index`.
+fn event_of(index: u8) -> Value {
+    hex(&[&[1 << 2, 0, index, 0, 0, 0, 0, 3], [7; 32].as_slice(), &[0]].concat())
+}
+
+#[tokio::test]
+async fn events_of_an_extrinsic_that_the_block_does_not_have() -> Outcome {
+    let (node, source) = upgrading().await?;
+    node.script("state_queryStorageAt", with_item("System", "Events", event_of(2)));
+    for _ in 0..2 {
+        assert_lie(source.block(5.into()).await, "event 0 is of extrinsic 2, and the block has 1");
+    }
+    assert_eq!(node.count("state_getMetadata"), 2);
+    // What a runtime does after the last inherent counts as of the extrinsic that would follow.
+    node.script("state_queryStorageAt", with_item("System", "Events", event_of(1)));
+    source.block(5.into()).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn time_that_runs_back() -> Outcome {
     let (chain, _) = chains::upgrading(8);
