@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use sentinel_core::chain::BlockId;
+use sentinel_core::chain::{BlockId, Finality};
 use sentinel_core::decode::storage_prefix;
 use sentinel_core::source::{BlockSource, MemoryBlock, RpcSource, SourceError};
 use sentinel_support::node::{Answer, Node};
@@ -84,6 +84,31 @@ async fn a_header_that_does_not_hash_to_what_was_asked() -> Outcome {
     Ok(())
 }
 
+/// The genesis is not known by the hash of its header, so that check cannot tell it from another block.
+#[tokio::test]
+async fn the_genesis_in_place_of_another_block() -> Outcome {
+    let (node, source) = upgrading().await?;
+    let five = source.header(5.into()).await?.hash;
+    let genesis = source.header(0.into()).await?;
+    let header = json!({
+        "parentHash": genesis.header.parent_hash,
+        "number": "0x0",
+        "stateRoot": hex(&genesis.header.state_root),
+        "extrinsicsRoot": hex(&genesis.header.extrinsics_root),
+        "digest": {"logs": []},
+    });
+    node.script("chain_getHeader", Answer::Value(header.clone()));
+    node.script("chain_getBlock", Answer::Value(json!({"block": {"header": header, "extrinsics": []}})));
+    // By a new source, which has not learnt the hash of the genesis yet, and by this one.
+    for source in [connect(&node).await?, source] {
+        assert_lie(source.header(five.into()).await, "the header of the genesis");
+        assert_lie(source.block(five.into()).await, "the header of the genesis");
+        assert_lie(source.head(Finality::Finalized).await, "the header of the genesis");
+        assert_eq!(source.header(genesis.hash.into()).await?.hash, genesis.hash);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_block_that_vanishes_after_its_hash_was_given() -> Outcome {
     let (node, source) = upgrading().await?;
@@ -130,6 +155,25 @@ async fn a_block_without_events_or_time() -> Outcome {
         assert_lie(source.block(5.into()).await, about);
     }
     node.unscript();
+    source.block(5.into()).await?;
+    Ok(())
+}
+
+/// One record of System.NewAccount in extrinsic `index`.
+fn event_of(index: u8) -> Value {
+    hex(&[&[1 << 2, 0, index, 0, 0, 0, 0, 3], [7; 32].as_slice(), &[0]].concat())
+}
+
+#[tokio::test]
+async fn events_of_an_extrinsic_that_the_block_does_not_have() -> Outcome {
+    let (node, source) = upgrading().await?;
+    node.script("state_queryStorageAt", with_item("System", "Events", event_of(2)));
+    for _ in 0..2 {
+        assert_lie(source.block(5.into()).await, "event 0 is of extrinsic 2, and the block has 1");
+    }
+    assert_eq!(node.count("state_getMetadata"), 2);
+    // What a runtime does after the last inherent counts as of the extrinsic that would follow.
+    node.script("state_queryStorageAt", with_item("System", "Events", event_of(1)));
     source.block(5.into()).await?;
     Ok(())
 }

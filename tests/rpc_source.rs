@@ -136,6 +136,32 @@ async fn a_block_that_does_not_decode_gets_its_metadata_anew() -> Outcome {
     Ok(())
 }
 
+/// A block that no metadata helps: it is asked for once more, and then never again, for this block and for others.
+#[tokio::test]
+async fn a_block_that_never_decodes_gets_its_metadata_anew_only_once() -> Outcome {
+    let nothing = chains::extrinsic(&[4, 0xff, 0xff]);
+    let chain = MemorySource::new("broken", runtimes::raonet_218());
+    for number in 1..=4 {
+        let extrinsics = if number == 2 { chains::block(1).extrinsics } else { vec![nothing.clone()] };
+        chain.push(MemoryBlock { extrinsics, ..chains::block(number) });
+    }
+    let node = Node::serve(Arc::new(chain)).await?;
+    let source = connect(&node).await?;
+    let blocks = future::try_join_all([1, 1, 1].map(|number| source.block(number.into()))).await?;
+    assert!(blocks[0].runtime.extrinsic(&blocks[0].extrinsics[0]).is_err());
+    assert_eq!(node.count("state_getMetadata"), 2);
+    node.forget_calls();
+    for number in [1, 2, 3, 4, 1] {
+        source.block(number.into()).await?;
+    }
+    assert_eq!(downloads(&node), 0, "{:?}", node.counts());
+    // Whoever insists gets it again.
+    source.forget_runtime(&source.header(0.into()).await?.reference());
+    source.block(1.into()).await?;
+    assert_eq!(node.count("state_getMetadata"), 2);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_block_takes_few_requests() -> Outcome {
     let (_, node) = upgrading().await?;

@@ -38,6 +38,10 @@
 //! **`calls`**, sorted by `function`, `arguments`, `block`: `block`, `function`, `arguments`, `answer`. A null `answer`
 //! says that the runtime has no such function; with null `arguments`, that it has none whatever the arguments.
 //!
+//! No table unpacks to more than 1 GiB, which counts the bytes of all values and 32 more for each value (each element of a
+//! list is one, too), and `blocks` has no more rows than the window has blocks. Files beyond that are neither written
+//! nor read, so that nobody's recording can take all the memory of who reads it.
+//!
 //! # What a recording knows of a key
 //! The value of key K after block B is known in a window
 //! 1. if `state` has a row of B and K: the value in it (null: no value);
@@ -55,7 +59,9 @@ mod builder;
 mod calls;
 pub mod column;
 mod layout;
+mod limits;
 mod manifest;
+mod pages;
 mod read;
 mod rows;
 mod state;

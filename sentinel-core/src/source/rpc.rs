@@ -29,7 +29,7 @@ use self::runtimes::Runtimes;
 use self::state::Manners;
 use self::wire::Params;
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
-use crate::chain::{BlockId, BlockRef, Finality};
+use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;
 
 /// Limits and deadlines of an [`RpcSource`].
@@ -91,6 +91,7 @@ struct Inner {
     runtimes: Runtimes,
     timestamps: Recent<u64>,
     manners: Manners,
+    genesis_hash: OnceCell<BlockHash>,
     identity: OnceCell<ChainIdentity>,
 }
 
@@ -115,8 +116,14 @@ impl RpcSource {
         let manners = Manners::new(options.page, options.batch);
         let node = Node::new(Endpoint::parse(url)?, options);
         node.open().await?;
-        let inner =
-            Inner { node, runtimes: Runtimes::new(), timestamps: Recent::new(), manners, identity: OnceCell::new() };
+        let inner = Inner {
+            node,
+            runtimes: Runtimes::new(),
+            timestamps: Recent::new(),
+            manners,
+            genesis_hash: OnceCell::new(),
+            identity: OnceCell::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -137,14 +144,20 @@ impl RpcSource {
 impl Inner {
     async fn identity(&self) -> Result<ChainIdentity, SourceError> {
         let identity = self.identity.get_or_try_init(|| async {
-            let genesis = BlockId::Number(0);
-            let genesis_hash =
-                self.node.hash_at(0).await?.ok_or_else(|| self.node.lying(genesis, "no hash of the genesis"))?;
+            let genesis_hash = self.genesis_hash().await?;
             let answer = self.node.request("system_chain", Params::new(), None).await?;
             let chain = self.node.read(wire::text(&answer), "system_chain", None)?;
             Ok(ChainIdentity { genesis_hash, chain })
         });
         identity.await.cloned()
+    }
+
+    async fn genesis_hash(&self) -> Result<BlockHash, SourceError> {
+        let hash = self.genesis_hash.get_or_try_init(|| async {
+            let hash = self.node.hash_at(0).await?;
+            hash.ok_or_else(|| self.node.lying(BlockId::Number(0), "no hash of the genesis"))
+        });
+        hash.await.copied()
     }
 }
 

@@ -8,14 +8,13 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::column::{self, Table};
+use super::limits::{self, MAX_UNPACKED, VALUE_WEIGHT};
+use super::pages;
 use super::rows::{BlockRow, BodyRow, CallRow, PrefixRow, RuntimeRow, StateRow};
 use super::write::FOOTER_KEY;
 use super::{Digest, Manifest};
 use crate::artifact::ArtifactError;
 use crate::chain::{BlockHash, Header};
-
-/// Tables that claim to unpack to more are refused.
-const MAX_UNPACKED: u64 = 16 << 30;
 
 /// Reads and checks the table `blocks`: ascending, inside the window, each the child of the one before.
 pub(crate) fn read_blocks(manifest: &Manifest, object: Bytes) -> Result<Vec<BlockRow>, ArtifactError> {
@@ -162,13 +161,25 @@ fn decode(
     manifest: &Manifest,
     table: Table,
     object: Bytes,
+    each: impl FnMut(Batch) -> Result<(), String>,
+) -> Result<(), ArtifactError> {
+    decode_within(MAX_UNPACKED, manifest, table, object, each)
+}
+
+fn decode_within(
+    limit: u64,
+    manifest: &Manifest,
+    table: Table,
+    object: Bytes,
     mut each: impl FnMut(Batch) -> Result<(), String>,
 ) -> Result<(), ArtifactError> {
+    let too_much = || format!("it unpacks to more than the {limit} bytes that a table may have");
     let entry = manifest.table(table);
-    let read = || -> Result<(), String> {
+    let mut read = || -> Result<(), String> {
         let foreign = |error: parquet::errors::ParquetError| format!("not a readable Parquet file: {error}");
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(object, options).map_err(foreign)?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new_with_options(object.clone(), options).map_err(foreign)?;
         let metadata = builder.metadata();
         let footer = metadata.file_metadata().key_value_metadata();
         let ours = footer.is_some_and(|entries| {
@@ -181,18 +192,29 @@ fn decode(
         if rows != entry.rows {
             return Err(format!("it has {rows} rows, and its manifest says {}", entry.rows));
         }
-        let unpacked = metadata.row_groups().iter().try_fold(0_u64, |sum, group| {
-            sum.checked_add(u64::try_from(group.total_byte_size()).ok()?).filter(|sum| *sum <= MAX_UNPACKED)
-        });
-        if unpacked.is_none() {
-            return Err("it claims to unpack to an impossible size".to_owned());
+        let blocks = manifest.last.saturating_sub(manifest.first).saturating_add(1);
+        if table == Table::Blocks && rows > blocks {
+            return Err(format!("it has {rows} rows, and its window {blocks} blocks"));
         }
-        // Blocks are large; the batch bounds the bytes of one column, which must stay below 2 GiB.
-        let batch_rows = if table == Table::Blocks { 64 } else { 4096 };
-        let mut seen = 0;
+        // A column of nulls takes no pages worth mentioning, and rows take memory all the same.
+        let values = rows.saturating_mul(table.schema().fields().len() as u64);
+        let claim = pages::claim(&object, metadata).ok_or("the header of a page is not one")?;
+        if claim.bytes > limit || claim.values.max(values) > limit / VALUE_WEIGHT {
+            return Err(too_much());
+        }
+        // Blocks are large; the batch bounds the bytes of one column, which must stay below 2 GiB. Pages may repeat a
+        // large value, and a batch is whole before it is weighed.
+        let batch_rows: usize = if table == Table::Blocks { 64 } else { 4096 };
+        let fitting = usize::try_from(limit / claim.largest.max(1)).unwrap_or(usize::MAX);
+        let batch_rows = batch_rows.min(fitting).max(1);
+        let (mut seen, mut unpacked) = (0, 0_u64);
         for batch in builder.with_batch_size(batch_rows).build().map_err(foreign)? {
             let batch = batch.map_err(|error| format!("not a readable Parquet file: {error}"))?;
             seen += batch.num_rows() as u64;
+            unpacked = unpacked.saturating_add(limits::weight(&batch));
+            if unpacked > limit {
+                return Err(too_much());
+            }
             each(Batch(batch))?;
         }
         if seen != rows { Err(format!("it has {seen} rows and claims {rows}")) } else { Ok(()) }
@@ -289,4 +311,90 @@ fn slices(array: &BinaryArray) -> Vec<Option<Bytes>> {
     let buffer = Bytes::from_owner(Values(array.clone()));
     let slice = |value: &[u8]| if value.is_empty() { Bytes::new() } else { buffer.slice_ref(value) };
     array.iter().map(|value| value.map(slice)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::raw::{BlockRecord, Layout, SealedWindow, Window, WindowBuilder};
+
+    /// Two blocks, each with the same `count` values of `size` bytes.
+    fn sealed(count: u32, size: usize) -> SealedWindow {
+        let mut builder = WindowBuilder::new(Window::new(1, 2).unwrap(), None, false);
+        for number in 1..=2 {
+            let header = Header {
+                parent_hash: BlockHash([number as u8 - 1; 32]),
+                number,
+                state_root: [0; 32],
+                extrinsics_root: [0; 32],
+                digest: vec![vec![7; 100]; 10],
+            };
+            let mut record = BlockRecord::new(BlockHash([number as u8; 32]), header);
+            let value = |index: u32| (Bytes::copy_from_slice(&index.to_be_bytes()), Some(vec![1; size].into()));
+            record.values = (0..count).map(value).collect();
+            builder.push(record).unwrap();
+        }
+        builder.seal(&Layout::new("local".parse().unwrap()), BlockHash([0; 32]), "test", None).unwrap()
+    }
+
+    fn read_within(limit: u64, window: &SealedWindow, table: Table) -> Result<u64, ArtifactError> {
+        let key = &window.manifest.table(table).key;
+        let object = window.objects.iter().find(|(of, _)| of == key).unwrap().1.clone();
+        let mut weight = 0;
+        decode_within(limit, &window.manifest, table, object, |batch| {
+            weight += limits::weight(&batch.0);
+            Ok(())
+        })?;
+        Ok(weight)
+    }
+
+    fn assert_too_much(window: &SealedWindow, table: Table, limit: u64) {
+        match read_within(limit, window, table) {
+            Err(ArtifactError::Damaged { object, message }) => {
+                assert_eq!(object, window.manifest.table(table).key);
+                assert!(message.contains(&format!("more than the {limit} bytes")), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_table_that_unpacks_to_too_much_is_refused() {
+        let window = sealed(1_000, 10_000);
+        // One value that is repeated: the file says little of what it becomes.
+        assert!(window.manifest.tables.state.size < 20_000);
+        let whole = 2_000 * (3 * VALUE_WEIGHT + 4 + 10_000);
+        assert_eq!(read_within(whole, &window, Table::State).unwrap(), whole);
+        assert_too_much(&window, Table::State, whole - 1);
+        assert_too_much(&window, Table::State, 0);
+    }
+
+    #[test]
+    fn elements_of_lists_count() {
+        let window = sealed(0, 0);
+        // Eleven columns of two rows; ten elements of a hundred bytes in each list of one column.
+        let whole = 2 * (11 * VALUE_WEIGHT + 10 * (VALUE_WEIGHT + 100));
+        assert_eq!(read_within(whole, &window, Table::Blocks).unwrap(), whole);
+        assert_too_much(&window, Table::Blocks, whole - 1);
+    }
+
+    #[test]
+    fn what_pages_claim_is_known_before_they_are_unpacked() {
+        let window = sealed(100_000, 1);
+        let key = &window.manifest.tables.state.key;
+        let object = window.objects.iter().find(|(of, _)| of == key).unwrap().1.clone();
+        let file = ParquetRecordBatchReaderBuilder::try_new(object.clone()).unwrap();
+        let claim = pages::claim(&object, file.metadata()).unwrap();
+        assert!(claim.values >= 3 * 200_000 && claim.values < 3 * 200_000 + 100, "{claim:?}");
+        let footer: i64 = file.metadata().row_groups().iter().map(|group| group.total_byte_size()).sum();
+        assert!(claim.bytes <= footer as u64 && claim.bytes > footer as u64 * 9 / 10, "{claim:?} {footer}");
+    }
+
+    #[test]
+    fn blocks_beyond_the_window_are_refused_before_they_are_read() {
+        let mut window = sealed(0, 0);
+        window.manifest.first = 2;
+        let error = read_within(MAX_UNPACKED, &window, Table::Blocks).unwrap_err();
+        assert!(error.to_string().contains("it has 2 rows, and its window 1 blocks"), "{error}");
+    }
 }

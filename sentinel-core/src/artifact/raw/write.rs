@@ -16,6 +16,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::schema::types::ColumnPath;
 
 use super::column::{self, Table, element};
+use super::limits::{self, MAX_UNPACKED};
 use super::rows::{BlockRow, CallRow, PrefixRow, RuntimeRow, StateRow};
 use crate::artifact::ArtifactError;
 
@@ -138,7 +139,7 @@ fn encode<Row>(
         let schema = table.schema();
         let options = ArrowWriterOptions::new().with_properties(properties(table)?).with_skip_arrow_metadata(true);
         let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)?;
-        let mut rest = rows;
+        let (mut rest, mut unpacked) = (rows, 0_u64);
         while !rest.is_empty() {
             let mut bytes = 0;
             let fitting = rest.iter().take_while(|row| {
@@ -146,7 +147,12 @@ fn encode<Row>(
                 bytes <= BATCH_BYTES
             });
             let (batch, later) = rest.split_at(fitting.count().max(1));
-            writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns(batch)?)?)?;
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns(batch)?)?;
+            unpacked = unpacked.saturating_add(limits::weight(&batch));
+            if unpacked > MAX_UNPACKED {
+                return Err(format!("its rows unpack to more than {MAX_UNPACKED} bytes: record less").into());
+            }
+            writer.write(&batch)?;
             rest = later;
         }
         Ok(writer.into_inner()?)

@@ -8,7 +8,7 @@ use futures::future;
 use super::Inner;
 use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
-use crate::decode::{Runtime, storage_prefix};
+use crate::decode::{Phase, Runtime, storage_prefix};
 use crate::source::{HashedHeader, RawBlock, SourceError};
 
 /// The parent of a block that is not the genesis. The hash of the grandparent is not needed to read state.
@@ -34,7 +34,7 @@ impl Inner {
     pub(super) async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
         let hash = self.resolve(id).await?;
         match self.node.header_by_hash(hash).await? {
-            Some(header) => self.checked(id, hash, header),
+            Some(header) => self.checked(id, hash, header).await,
             None => Err(self.missing(id).await),
         }
     }
@@ -49,17 +49,26 @@ impl Inner {
         let Some((header, extrinsics)) = answer else {
             return Err(self.missing(id).await);
         };
-        let header = self.checked(id, hash, header)?;
+        let header = self.checked(id, hash, header).await?;
         let at = header.reference();
         let (state, mut runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
-        // version: what does not decode gets its metadata anew, once. If that does not help, the caller will say where.
-        let decodes = |runtime: &Runtime| {
-            runtime.index(&extrinsics, &state.events).is_ok_and(|index| index.extrinsics().iter().all(Result::is_ok))
-        };
-        if !decodes(&runtime) {
-            self.runtimes.forget(&parent_of(&at));
-            runtime = self.writer(&at).await?;
+        // version: what does not decode gets its metadata anew, once.
+        let fit = |runtime: &Runtime| Fit::of(runtime, &extrinsics, &state.events);
+        let mut fits = fit(&runtime);
+        if fits != Fit::Whole {
+            let wrote = if at.number == 0 { at } else { parent_of(&at) };
+            runtime = self.runtimes.anew(&self.node, &wrote, &runtime, |runtime| fit(runtime) == Fit::Whole).await?;
+            fits = fit(&runtime);
+        }
+        match fits {
+            // What does not decode is handed out: the caller will say where, and may want the rest.
+            Fit::Whole | Fit::Undecodable => {}
+            Fit::Stray { event, extrinsic } => {
+                let message =
+                    format!("event {event} is of extrinsic {extrinsic}, and the block has {}", extrinsics.len());
+                return Err(self.node.lying(id, message));
+            }
         }
         Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
     }
@@ -92,18 +101,23 @@ impl Inner {
     }
 
     /// Refuses a header of another block than the one asked for.
-    fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
+    async fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
         if let BlockId::Number(number) = id
             && header.number != number
         {
             return Err(self.node.lying(id, format!("the header of block {}", header.number)));
         }
-        // Development nodes give the genesis a hash of their own.
-        if header.number > 0 {
-            let real = header.hash();
-            if real != hash {
-                return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
+        // Development nodes give the genesis a hash of their own, so it is known by its height alone.
+        if header.number == 0 {
+            let genesis = self.genesis_hash().await?;
+            if genesis != hash {
+                return Err(self.node.lying(id, format!("the header of the genesis, whose hash is {genesis}")));
             }
+            return Ok(HashedHeader { hash, header });
+        }
+        let real = header.hash();
+        if real != hash {
+            return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
         }
         Ok(HashedHeader { hash, header })
     }
@@ -136,6 +150,33 @@ impl Inner {
         }
         self.timestamps.insert(at.hash, now);
         Ok(BlockState { events, timestamp_ms })
+    }
+}
+
+/// Whether extrinsics, events and runtime belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Whole,
+    Undecodable,
+    /// An event of an extrinsic that the block does not have.
+    Stray {
+        event: u32,
+        extrinsic: u32,
+    },
+}
+
+impl Fit {
+    fn of(runtime: &Runtime, extrinsics: &[Bytes], events: &[u8]) -> Self {
+        let Ok(index) = runtime.index(extrinsics, events) else { return Self::Undecodable };
+        for event in index.events() {
+            // What runs between the inherents and the end of a block counts as of the extrinsic that would come next.
+            if let Phase::ApplyExtrinsic(extrinsic) = event.phase()
+                && extrinsic as usize > extrinsics.len()
+            {
+                return Self::Stray { event: event.position(), extrinsic };
+            }
+        }
+        if index.extrinsics().iter().all(Result::is_ok) { Self::Whole } else { Self::Undecodable }
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what a node or the connection says to what the caller can do about it.
 
+use std::io;
 use std::time::Duration;
 
 use hyper_util::client::legacy::Error as HyperError;
@@ -180,9 +181,11 @@ fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
                 {
                     Some(refusal) => refused(refusal.status, refusal.retry_after, asked),
                     None => {
-                        let connect = hyper_error(transport.as_ref()).is_some_and(HyperError::is_connect);
-                        let message = if connect { "cannot connect" } else { "the request failed" };
-                        transient(asked, message, Some(transport))
+                        let message = match hyper_error(transport.as_ref()) {
+                            Some(error) if error.is_connect() => hinted("cannot connect".to_owned(), hint(error)),
+                            _ => "the request failed".to_owned(),
+                        };
+                        transient(asked, &message, Some(transport))
                     }
                 },
                 Some(HttpTransportError::Url(_)) => {
@@ -196,8 +199,9 @@ fn broken(error: ConnectionError, asked: Asked<'_>) -> SourceError {
             transient(asked, &message, Some(Box::new(error)))
         }
         other => {
+            let hint = hint(&other);
             let (message, source) = other.into_parts();
-            transient(asked, &message, source)
+            transient(asked, &hinted(message, hint), source)
         }
     }
 }
@@ -216,21 +220,46 @@ fn refused(status: u16, retry_after: Option<Duration>, asked: Asked<'_>) -> Sour
     }
 }
 
-/// Whether a certificate was refused, however deep the libraries bury it.
-fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_) | rustls::Error::General(_))) {
-            return true;
-        }
+/// An error and what caused it, however deep the libraries bury it.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
         // An I/O error does not name what it wraps as its source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match wrapped {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
-        };
+        }
+    })
+}
+
+/// Whether a certificate was refused.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_) | rustls::Error::General(_)))
+    })
+}
+
+/// What a failure to connect asks the user to look at, where the cause tells.
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if causes(error).any(|cause| cause.is::<rustls::Error>()) {
+        return Some("does it speak TLS? if not, use ws:// or http://");
     }
-    false
+    let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>())?;
+    match io.kind() {
+        io::ErrorKind::ConnectionRefused => Some("is a node running there?"),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => Some("is this machine online?"),
+        // The standard library has no kind for names that do not resolve.
+        _ if io.to_string().contains("lookup address") => Some("is the host name right, and this machine online?"),
+        _ => None,
+    }
+}
+
+fn hinted(message: String, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{message} ({hint})"),
+        None => message,
+    }
 }
 
 /// The WebSocket was closed by us because a message exceeded our limit.
@@ -340,6 +369,22 @@ mod tests {
         let error = RpcError::Client(Box::new(ConnectionError::Tls(buried)));
         let error = classify(error, asked);
         assert!(matches!(&error, SourceError::Fatal { source: Some(_), .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_failure_to_connect_says_what_to_look_at() {
+        let asked = Asked { endpoint: "node:1", method: "chain_getHeader", function: None, block: None };
+        let lookup = "failed to lookup address information: Name or service not known";
+        for (cause, message) in [
+            (io::ErrorKind::ConnectionRefused.into(), "node:1: cannot connect (is a node running there?)"),
+            (io::ErrorKind::NetworkUnreachable.into(), "node:1: cannot connect (is this machine online?)"),
+            (io::Error::other(lookup), "node:1: cannot connect (is the host name right, and this machine online?)"),
+            (io::ErrorKind::ConnectionReset.into(), "node:1: cannot connect"),
+        ] {
+            let error = classify(RpcError::Client(Box::new(ConnectionError::Connect(cause))), asked);
+            assert!(matches!(&error, SourceError::Transient { source: Some(_), .. }), "{error:?}");
+            assert_eq!(error.to_string(), message);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One connection to a node, opened with a deadline and opened again when it is lost.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,13 +25,16 @@ use super::tls;
 
 type Http = HttpClient<RpcLogger<RpcService<Lenient>>>;
 
+/// The first question on a link.
+pub(super) const GREETING: &str = "chain_getBlockHash";
+
 /// Why there is no answer although the node sent no error.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectionError {
-    #[error("no connection within {0:?}")]
+    #[error("no connection within {} s (is the address right?)", .0.as_secs_f64())]
     ConnectTimeout(Duration),
-    #[error("no answer within {0:?}")]
-    RequestTimeout(Duration),
+    #[error("no answer to {method} within {} s", within.as_secs_f64())]
+    RequestTimeout { method: String, within: Duration },
     #[error("cannot connect")]
     Connect(#[source] std::io::Error),
     #[error("the TLS handshake failed")]
@@ -57,11 +61,16 @@ impl ConnectionError {
             Self::Handshake(cause) => (message, Some(Box::new(cause))),
             // Says it all itself, but keeps what caused it.
             Self::Client(cause) => ("the request failed".to_owned(), Some(Box::new(cause))),
-            Self::ConnectTimeout(_) | Self::RequestTimeout(_) | Self::ServerName(_) | Self::OtherChain { .. } => {
+            Self::ConnectTimeout(_) | Self::RequestTimeout { .. } | Self::ServerName(_) | Self::OtherChain { .. } => {
                 (message, None)
             }
         }
     }
+}
+
+/// Deadlines for the libraries below: later than ours, so that ours decides and says what was waited for.
+fn later(deadline: Duration) -> Duration {
+    deadline.saturating_add(Duration::from_secs(1))
 }
 
 /// An open link; cheap to clone.
@@ -104,7 +113,8 @@ impl Connection {
 
     async fn link(&self) -> Result<Link, ConnectionError> {
         let within = self.options.connect_timeout;
-        timeout(within, async {
+        let greeted = AtomicBool::new(false);
+        let link = timeout(within, async {
             let mut slot = self.link.lock().await;
             match &*slot {
                 Some(Link::WebSocket(client)) if !client.is_connected() => {
@@ -115,11 +125,21 @@ impl Connection {
             }
             *slot = None;
             let link = self.connect().await?;
+            greeted.store(true, Ordering::Relaxed);
             self.check_genesis(&link).await?;
             Ok(slot.insert(link).clone())
+        });
+        link.await.unwrap_or_else(|_| {
+            Err(match greeted.into_inner() {
+                true => ConnectionError::RequestTimeout { method: GREETING.to_owned(), within },
+                false => ConnectionError::ConnectTimeout(within),
+            })
         })
-        .await
-        .unwrap_or(Err(ConnectionError::ConnectTimeout(within)))
+    }
+
+    /// More than any request of ours may take.
+    fn longest(&self) -> Duration {
+        later(self.options.request_timeout.max(self.options.connect_timeout))
     }
 
     async fn connect(&self) -> Result<Link, ConnectionError> {
@@ -134,8 +154,8 @@ impl Connection {
         HttpClientBuilder::default()
             .max_response_size(max_response)
             .max_request_size(max_response)
-            .request_timeout(self.options.request_timeout)
-            .connect_timeout(self.options.connect_timeout)
+            .request_timeout(self.longest())
+            .connect_timeout(later(self.options.connect_timeout))
             .with_custom_cert_store(tls::client_config().map_err(ConnectionError::TlsSetup)?)
             .set_http_middleware(
                 tower::ServiceBuilder::new().layer_fn(move |backend| Lenient::new(backend, max_response)),
@@ -179,12 +199,12 @@ impl Connection {
         let (sender, receiver) = WsTransportClientBuilder::default()
             .max_response_size(self.options.max_response)
             .max_request_size(self.options.max_response)
-            .connection_timeout(self.options.connect_timeout)
+            .connection_timeout(later(self.options.connect_timeout))
             .build_with_stream(url, stream)
             .await
             .map_err(ConnectionError::Handshake)?;
         Ok(Client::builder()
-            .request_timeout(self.options.request_timeout)
+            .request_timeout(self.longest())
             .max_concurrent_requests(1024)
             .enable_ws_ping(Default::default())
             .build_with_tokio(sender, receiver))
@@ -192,7 +212,7 @@ impl Connection {
 
     async fn check_genesis(&self, link: &Link) -> Result<(), ConnectionError> {
         let zero = RawValue::from_string("[0]".to_owned()).map_err(|error| ConnectionError::Client(error.into()))?;
-        let now = link.request("chain_getBlockHash", Some(zero)).await.map_err(ConnectionError::Client)?;
+        let now = link.request(GREETING, Some(zero)).await.map_err(ConnectionError::Client)?;
         let before = self.genesis.get_or_init(|| now.clone());
         if before.get() != now.get() {
             return Err(ConnectionError::OtherChain { before: before.get().to_owned(), now: now.get().to_owned() });
@@ -217,7 +237,7 @@ impl RpcClientT for Connection {
             let within = self.options.request_timeout;
             match timeout(within, link.request(method, params)).await {
                 Ok(answer) => answer.map_err(|error| into_rpc(ConnectionError::Client(error))),
-                Err(_) => Err(into_rpc(ConnectionError::RequestTimeout(within))),
+                Err(_) => Err(into_rpc(ConnectionError::RequestTimeout { method: method.to_owned(), within })),
             }
         })
     }
@@ -235,7 +255,7 @@ impl RpcClientT for Connection {
             let within = self.options.request_timeout;
             let subscription = timeout(within, client.subscribe::<Box<RawValue>, _>(sub, Params(params), unsub))
                 .await
-                .map_err(|_| into_rpc(ConnectionError::RequestTimeout(within)))?
+                .map_err(|_| into_rpc(ConnectionError::RequestTimeout { method: sub.to_owned(), within }))?
                 .map_err(|error| into_rpc(ConnectionError::Client(error)))?;
             let stream = subscription.map(|item| item.map_err(|error| into_rpc(ConnectionError::Client(error.into()))));
             Ok(RawRpcSubscription { stream: Box::pin(stream), id: None })

@@ -7,7 +7,7 @@ use subxt_rpcs::client::RawRpcSubscription;
 
 use super::RpcOptions;
 use super::classify::{self, Asked};
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::endpoint::Endpoint;
 use super::wire::{self, Malformed, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Header};
@@ -26,7 +26,7 @@ impl Node {
     }
 
     pub(super) async fn open(&self) -> Result<(), SourceError> {
-        let asked = Asked { endpoint: self.endpoint(), method: "chain_getBlockHash", function: None, block: None };
+        let asked = Asked { endpoint: self.endpoint(), method: connection::GREETING, function: None, block: None };
         self.connection.open().await.map_err(|error| classify::classify(error, asked))
     }
 

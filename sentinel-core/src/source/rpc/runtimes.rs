@@ -1,7 +1,7 @@
 //! The runtimes of a chain, each downloaded once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use parity_scale_codec::{Compact, Decode};
@@ -14,25 +14,49 @@ use crate::chain::{BlockId, BlockRef};
 use crate::decode::Runtime;
 use crate::source::SourceError;
 
+/// Runtimes that are kept, some megabytes each. Readers mostly go along a chain, so few are in use at once.
+const KEPT: usize = 16;
+
+/// Runtimes that are remembered as doubted in vain.
+const IN_VAIN: usize = 256;
+
+type Slot = Arc<OnceCell<Arc<Runtime>>>;
+
 /// Runtimes by version, and versions by block.
 #[derive(Debug)]
 pub(super) struct Runtimes {
-    by_version: Mutex<HashMap<VersionKey, Arc<OnceCell<Arc<Runtime>>>>>,
+    /// The newest used at the back.
+    by_version: Mutex<VecDeque<(VersionKey, Slot)>>,
     versions: Recent<VersionKey>,
+    /// Version and digest of runtimes that a block did not fit, although their metadata was asked for once more.
+    in_vain: Mutex<VecDeque<(VersionKey, [u8; 32])>>,
+    /// Who doubts a runtime has the turn, so that many readers at once ask once.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Runtimes {
     pub(super) fn new() -> Self {
-        Self { by_version: Mutex::new(HashMap::new()), versions: Recent::new() }
+        Self {
+            by_version: Mutex::default(),
+            versions: Recent::new(),
+            in_vain: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The place of the runtime of a version, empty where it was not asked for yet.
+    fn slot(&self, version: &VersionKey) -> Slot {
+        let mut slots = lock(&self.by_version);
+        let known = slots.iter().position(|(of, _)| of == version).and_then(|index| slots.remove(index));
+        let slot = known.map_or_else(Slot::default, |(_, slot)| slot);
+        keep(&mut slots, version.clone(), Arc::clone(&slot));
+        slot
     }
 
     /// The runtime in the state after `at`. Readers that come while it is downloaded wait for that one download.
     pub(super) async fn at(&self, node: &Node, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         let version = self.version(node, at).await?;
-        let slot = {
-            let mut runtimes = self.by_version.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(runtimes.entry(version.clone()).or_default())
-        };
+        let slot = self.slot(&version);
         slot.get_or_try_init(|| async { download(node, at, &version).await.map(Arc::new) }).await.cloned()
     }
 
@@ -47,13 +71,62 @@ impl Runtimes {
         Ok(version)
     }
 
-    /// Forgets the version at `at` and the runtime of that version.
+    /// Asks once more for version and metadata at `at`, because something does not fit the `failed` runtime; what comes
+    /// takes its place. Each runtime is doubted once: where nothing better came for it, it stays.
+    pub(super) async fn anew(
+        &self,
+        node: &Node,
+        at: &BlockRef,
+        failed: &Runtime,
+        fits: impl Fn(&Runtime) -> bool,
+    ) -> Result<Arc<Runtime>, SourceError> {
+        let _turn = self.turn.lock().await;
+        let version = self.version(node, at).await?;
+        let known = self.at(node, at).await?;
+        // Another reader may have been faster.
+        let is_better = known.digest() != failed.digest() && fits(&known);
+        if is_better || lock(&self.in_vain).iter().any(|(of, digest)| *of == version && *digest == known.digest()) {
+            return Ok(known);
+        }
+        self.versions.remove(&at.hash);
+        let now = self.version(node, at).await?;
+        let runtime = Arc::new(download(node, at, &now).await?);
+        if !fits(&runtime) {
+            let mut in_vain = lock(&self.in_vain);
+            if in_vain.len() == IN_VAIN {
+                in_vain.pop_front();
+            }
+            in_vain.push_back((version, known.digest()));
+        }
+        if runtime.digest() == known.digest() {
+            return Ok(known);
+        }
+        let mut slots = lock(&self.by_version);
+        slots.retain(|(of, _)| *of != now);
+        keep(&mut slots, now, Arc::new(OnceCell::new_with(Some(Arc::clone(&runtime)))));
+        Ok(runtime)
+    }
+
+    /// Forgets the version at `at`, the runtime of that version, and what was found out about it.
     pub(super) fn forget(&self, at: &BlockRef) {
         if let Some(version) = self.versions.get(&at.hash) {
-            self.by_version.lock().unwrap_or_else(PoisonError::into_inner).remove(&version);
+            lock(&self.by_version).retain(|(of, _)| *of != version);
+            lock(&self.in_vain).retain(|(of, _)| *of != version);
         }
         self.versions.remove(&at.hash);
     }
+}
+
+/// Adds a runtime as the newest used; the one that was not used for longest makes room.
+fn keep(slots: &mut VecDeque<(VersionKey, Slot)>, version: VersionKey, slot: Slot) {
+    if slots.len() == KEPT {
+        slots.pop_front();
+    }
+    slots.push_back((version, slot));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Fetches metadata in the richest version that the runtime offers and this library reads.
@@ -124,4 +197,22 @@ fn check(node: &Node, at: &BlockRef, asked: &VersionKey, runtime: Runtime) -> Re
         asked.spec_name, asked.spec_version, got.spec_name, got.spec_version
     );
     Err(node.lying(BlockId::Number(at.number), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtimes_used_last_are_kept() {
+        let version = |spec_version| VersionKey { spec_name: "made-up".to_owned(), spec_version, impl_version: 0 };
+        let runtimes = Runtimes::new();
+        let first = runtimes.slot(&version(0));
+        for spec_version in 1..100 {
+            runtimes.slot(&version(spec_version));
+            assert!(Arc::ptr_eq(&runtimes.slot(&version(0)), &first));
+        }
+        let kept: Vec<_> = lock(&runtimes.by_version).iter().map(|(version, _)| version.spec_version).collect();
+        assert_eq!(kept, (85..100).chain([0]).collect::<Vec<_>>());
+    }
 }
