@@ -16,11 +16,6 @@ use crate::sample;
 /// A command that answers once gives up on a node that does not, before its user does.
 const ONE_SHOT: Duration = Duration::from_secs(9);
 
-/// Limits for work that takes its time anyway.
-pub(crate) fn patient() -> RpcOptions {
-    RpcOptions::default()
-}
-
 /// Opens the first of the given networks that answers.
 pub(crate) async fn open(common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
     Ok(open_named(common, RpcOptions { request_timeout: ONE_SHOT, ..RpcOptions::default() }).await?.1)

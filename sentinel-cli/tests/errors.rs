@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use program::{Ran, run};
 use sentinel_core::chain::{BlockId, Finality};
-use sentinel_core::source::BlockSource;
-use sentinel_support::chains;
+use sentinel_core::source::{BlockSource, MemoryBlock, MemorySource};
 use sentinel_support::node::{Answer, Node};
+use sentinel_support::{chains, runtimes};
 
 const FORMATS: [&str; 4] = ["table", "json", "jsonl", "csv"];
 
@@ -131,6 +131,27 @@ async fn pruned_state_advises_an_archive() {
             fails(&ran, 4, &["archive"]);
         }
     }
+}
+
+/// One extrinsic that does not decode hides no other: it is named, and the exit code says that something is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undecodable_extrinsic_hides_no_other() {
+    let chain = MemorySource::new("one bad extrinsic", runtimes::raonet_218());
+    let good = chains::block(1);
+    // Format 4, bare, a pallet that no runtime has.
+    let extrinsics = vec![chains::extrinsic(&[4, 250, 0]), good.extrinsics[0].clone()];
+    chain.push(MemoryBlock { extrinsics, ..good });
+    let node = Node::serve(Arc::new(chain)).await.expect("a port");
+    let ran = ask(&node, &["block", "extrinsics", "-b", "1", "-f", "json"]).await;
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((&document["count"], &document["extrinsics"][0]["id"]), (&1.into(), &"1-0001".into()), "{document}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    for word in ["extrinsic 0 of block 1", "no variant with index 250"] {
+        assert!(ran.stderr.contains(word), "{ran:?}");
+    }
+    let quiet = ask(&node, &["-q", "block", "extrinsics", "-b", "1"]).await;
+    assert_eq!((quiet.code, quiet.stderr.lines().count()), (3, 1), "{quiet:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use sentinel_core::artifact::NetworkWord;
 use sentinel_core::artifact::raw::StateScan as Scan;
 use sentinel_core::engine::{RecordOptions, RecordProgress, RecordReport, record};
+use sentinel_core::source::RpcOptions;
 use sentinel_core::storage::ObjectStorage;
 
 use crate::args::{Common, Flag, Record, StateScan};
@@ -17,7 +18,7 @@ pub(crate) async fn run(common: &Common, args: &Record, out: &mut dyn Write) -> 
     if args.from > args.to {
         return Err(CliError::Usage(format!("--from {} is after --to {}", args.from, args.to)));
     }
-    let (network, source) = connect::open_named(common, connect::patient()).await?;
+    let (network, source) = connect::open_named(common, RpcOptions::default()).await?;
     let storage = ObjectStorage::local(&args.out)?;
     let word = match &args.name {
         Some(name) => name.parse()?,

@@ -36,8 +36,10 @@ impl ExtrinsicFacts {
 impl<'r, 'b> BlockIndex<'r, 'b> {
     /// Decodes one extrinsic with what its events say of it; `None` if there is no such extrinsic.
     pub fn facts(&self, at: usize) -> Option<Result<ExtrinsicFacts, DecodeError>> {
-        let extrinsic = self.extrinsics().get(at)?;
-        Some(self.facts_of(at, extrinsic.as_ref().map_err(Clone::clone).ok()?))
+        Some(match self.extrinsics().get(at)? {
+            Ok(extrinsic) => self.facts_of(at, extrinsic),
+            Err(error) => Err(error.clone()),
+        })
     }
 
     fn facts_of(&self, at: usize, extrinsic: &Extrinsic<'r, 'b>) -> Result<ExtrinsicFacts, DecodeError> {
@@ -77,9 +79,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
     ) -> Result<(), DecodeError> {
         match self.facts(at) {
             Some(facts) => self.write_facts(at, &facts?, block, options, out),
-            None => {
-                self.extrinsics().get(at).map_or(Ok(()), |extrinsic| extrinsic.as_ref().map(drop).map_err(Clone::clone))
-            }
+            None => Ok(()),
         }
     }
 

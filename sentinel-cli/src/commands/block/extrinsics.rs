@@ -30,30 +30,21 @@ pub(super) async fn run(
     // One extrinsic that does not decode must not hide the others: it is named on stderr, and the exit code tells.
     let mut chosen = Vec::new();
     let mut exit = Exit::Done;
-    for at in 0..index.extrinsics().len() {
-        match index.facts(at) {
-            Some(Ok(facts)) if common.netuid.is_none_or(|netuid| facts.netuid == Some(netuid.0.into())) => {
+    for (at, facts) in (0..index.extrinsics().len()).filter_map(|at| Some((at, index.facts(at)?))) {
+        match facts {
+            Ok(facts) if common.netuid.is_none_or(|netuid| facts.netuid == Some(netuid.0.into())) => {
                 chosen.push((at, facts));
             }
-            Some(Ok(_)) => {}
-            Some(Err(error)) => {
+            Ok(_) => {}
+            Err(error) => {
                 exit = Exit::Partly;
                 let error = error.to_string();
                 tracing::error!("extrinsic {at} of block {number} cannot be decoded: {}", terminal_safe(&error));
             }
-            None => exit = undecodable(&index, at, number),
         }
     }
     write(&block, &index, &chosen, common, extras, out)?;
     Ok(exit)
-}
-
-fn undecodable(index: &BlockIndex<'_, '_>, at: usize, number: u64) -> Exit {
-    if let Some(Err(error)) = index.extrinsics().get(at) {
-        let error = error.to_string();
-        tracing::error!("extrinsic {at} of block {number} cannot be decoded: {}", terminal_safe(&error));
-    }
-    Exit::Partly
 }
 
 fn write(
@@ -67,6 +58,16 @@ fn write(
     let json = common.json(extras.hashes);
     let number = block.reference().number;
     let decode = |source| CliError::Decode { block: number, source };
+    let write_json = |at: usize, facts: &ExtrinsicFacts, out: &mut Vec<u8>| {
+        index.write_facts(at, facts, Some(number), json, out)?;
+        if let (true, Some(Ok(extrinsic))) = (extras.raw, index.extrinsics().get(at)) {
+            // One more entry, before the brace that closes the object.
+            out.pop();
+            let bytes = const_hex::encode_prefixed(extrinsic.bytes());
+            out.extend_from_slice(format!(",\"bytes\":\"{bytes}\"}}").as_bytes());
+        }
+        Ok(())
+    };
     match common.format {
         Format::Json => {
             let mut items = vec![b'['];
@@ -74,7 +75,7 @@ fn write(
                 if position > 0 {
                     items.push(b',');
                 }
-                write_json(index, *at, facts, number, json, extras.raw, &mut items).map_err(decode)?;
+                write_json(*at, facts, &mut items).map_err(decode)?;
             }
             items.push(b']');
             out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), &items)))?;
@@ -83,7 +84,7 @@ fn write(
             let mut line = Vec::new();
             for (at, facts) in chosen {
                 line.clear();
-                write_json(index, *at, facts, number, json, extras.raw, &mut line).map_err(decode)?;
+                write_json(*at, facts, &mut line).map_err(decode)?;
                 line.push(b'\n');
                 out.write_all(&line)?;
             }
@@ -111,25 +112,6 @@ fn write(
             let header = ["Id", "Call", "Status", "Signer", "Nonce", "Arguments"];
             output::table(out, &header, chosen.iter().map(|(at, facts)| table_row(number, index, *at, facts)))?;
         }
-    }
-    Ok(())
-}
-
-#[allow(clippy::too_many_arguments, reason = "one place, from two formats")]
-fn write_json(
-    index: &BlockIndex<'_, '_>,
-    at: usize,
-    facts: &ExtrinsicFacts,
-    number: u64,
-    json: JsonOptions,
-    raw: bool,
-    out: &mut Vec<u8>,
-) -> Result<(), DecodeError> {
-    index.write_facts(at, facts, Some(number), json, out)?;
-    if let (true, Some(Ok(extrinsic))) = (raw, index.extrinsics().get(at)) {
-        // One more entry, before the brace that closes the object.
-        out.pop();
-        out.extend_from_slice(format!(",\"bytes\":\"{}\"}}", const_hex::encode_prefixed(extrinsic.bytes())).as_bytes());
     }
     Ok(())
 }
