@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use sentinel_core::chain::{BlockId, NetUid};
-use sentinel_core::detect::{BlockContext, Cadence, Detector, Finding, HyperparameterChange};
-use sentinel_core::sink::{JsonLinesSink, MemorySink, Sink};
+use sentinel_core::conformance;
+use sentinel_core::detect::{BlockContext, Cadence, DetectError, Detector, Finding, HyperparameterChange, Interest};
+use sentinel_core::sink::{JsonLinesSink, MemorySink, Receipt, Sink, SinkError};
 use sentinel_core::source::{ArchiveSource, BlockSource};
 use sentinel_core::storage::ObjectStorage;
 use sentinel_core::subnet::hyperparameters;
@@ -107,28 +108,55 @@ async fn ids_are_stable_and_each_its_own() {
     assert_eq!(later.iter().collect::<Vec<_>>(), expected);
 }
 
-/// A run that stopped at any block and took up its snapshot finds the same as one that never stopped.
 #[tokio::test]
-async fn a_restored_detector_goes_on_where_it_stopped() {
-    let source = sample().await;
-    let whole = watch(&source, 0).await;
-    let mut found = Vec::new();
-    let mut snapshot: Option<bytes::Bytes> = None;
-    let mut blocks = source.finalized(0);
-    while let Some(block) = blocks.try_next().await.unwrap() {
-        let mut detector = HyperparameterChange::new();
-        if let Some(snapshot) = &snapshot {
-            detector.restore(snapshot);
+async fn the_detector_and_the_sinks_conform() {
+    conformance::detector(HyperparameterChange::new, &sample().await, 0, usize::MAX).await.unwrap();
+    conformance::detector(HyperparameterChange::new, &sample().await, 118, 20).await.unwrap();
+    conformance::sink(&MemorySink::new()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    conformance::sink(&JsonLinesSink::append(folder.path().join("findings.jsonl")).unwrap()).await.unwrap();
+}
+
+/// The suites find what is wrong: a detector that forgets, and a sink that loses.
+#[tokio::test]
+async fn what_does_not_conform_is_named() {
+    #[derive(Debug)]
+    struct Forgetful(HyperparameterChange, u64);
+    #[async_trait::async_trait]
+    impl Detector for Forgetful {
+        fn name(&self) -> &'static str {
+            "forgetful"
         }
-        let context = BlockContext::new(&source, "sample", &block).unwrap();
-        found.extend(detector.inspect(&context).await.unwrap());
-        snapshot = detector.snapshot();
-        assert!(snapshot.is_some());
+        fn interest(&self) -> Interest {
+            self.0.interest()
+        }
+        async fn inspect(&mut self, block: &BlockContext<'_>) -> Result<Vec<Finding>, DetectError> {
+            self.1 += 1;
+            // Silent at first, so that a restored one, which starts at first again, stays silent.
+            let findings = self.0.inspect(block).await?;
+            Ok(if self.1 > 3 { findings } else { Vec::new() })
+        }
     }
-    assert_eq!(found, whole);
-    let mut confused = HyperparameterChange::new();
-    confused.restore(b"not a snapshot");
-    assert!(confused.snapshot().is_none());
+    let make = || Forgetful(HyperparameterChange::new(), 0);
+    let error = conformance::detector(make, &sample().await, 118, 20).await.unwrap_err().to_string();
+    assert!(error.contains("names its detector") && error.contains("goes on where it stopped"), "{error}");
+
+    #[derive(Debug)]
+    struct Leaky;
+    #[async_trait::async_trait]
+    impl Sink for Leaky {
+        fn name(&self) -> &str {
+            "https://user@hook"
+        }
+        async fn deliver(&self, findings: &[Finding]) -> Result<Receipt, SinkError> {
+            Ok(Receipt { delivered: findings.len().min(1) })
+        }
+        async fn check(&self) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+    let error = conformance::sink(&Leaky).await.unwrap_err().to_string();
+    assert!(error.contains("credentials") && error.contains("every finding of a delivery arrives"), "{error}");
 }
 
 /// A call that is only scheduled did not set anything in the block that schedules it.

@@ -3,11 +3,15 @@
 //! They return what does not conform instead of panicking, so that they also serve as a check of a live node.
 
 mod block_source;
+mod detector;
+mod sink;
 mod storage;
 
 use std::fmt;
 
 pub use block_source::{ChainFacts, block_source};
+pub use detector::detector;
+pub use sink::sink;
 pub use storage::storage;
 
 /// One promise of a trait that an implementation does not keep.
