@@ -9,7 +9,7 @@ use super::error::DecodeError;
 use super::event::{EventRecord, Phase};
 use super::extrinsic::Extrinsic;
 use super::json::{JsonOptions, push_hex, write_text};
-use super::nested::{NestedCall, nested_calls};
+use super::nested::{NestedCall, carries, nested_calls};
 use super::value::{Call, Event, Value};
 
 /// Everything about one extrinsic that takes its events to know.
@@ -21,6 +21,7 @@ pub struct ExtrinsicFacts {
     pub outcome: Option<Outcome>,
     /// The subnet it is about: its argument `netuid`, or the one that all its nested calls share.
     pub netuid: Option<u64>,
+    /// Decoded for wrappers only.
     events: Vec<Event>,
     signer: Option<crate::chain::AccountId>,
 }
@@ -46,16 +47,20 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         let Value::Call(call) = extrinsic.call().to_value()? else {
             return Err(DecodeError::new(super::DecodeErrorKind::Unsupported("a call type that is no call"), 0));
         };
-        let events = self.events_of(at).filter_map(|event| match event.event().to_value() {
-            Ok(Value::Event(event)) => Some(Ok(*event)),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        });
+        // Only wrappers are judged by their events.
+        let mut events = Vec::new();
+        if carries(&call) {
+            for event in self.events_of(at) {
+                if let Value::Event(event) = event.event().to_value()? {
+                    events.push(*event);
+                }
+            }
+        }
         let mut facts = ExtrinsicFacts {
             call: *call,
             outcome: self.outcome(at)?,
             netuid: None,
-            events: events.collect::<Result<_, _>>()?,
+            events,
             signer: extrinsic.signer(),
         };
         facts.netuid = netuid_arg(&facts.call).or_else(|| {

@@ -72,6 +72,11 @@ pub fn nested_calls<'c>(
     if found.first().is_some_and(|leaf| leaf.path.is_empty()) { Vec::new() } else { found }
 }
 
+/// Whether a call carries others, so that its events are worth decoding.
+pub(super) fn carries(call: &Call) -> bool {
+    !carried(call, Origin::Unknown).is_empty()
+}
+
 fn collect_wrappers<'c>(call: &'c Call, depth: usize, wrappers: &mut Vec<&'c Call>) {
     let inner = carried(call, Origin::Unknown);
     if inner.is_empty() || depth == MAX_NESTING {

@@ -89,6 +89,17 @@ macro_rules! pallets {
     };
 }
 
+macro_rules! signed_extensions {
+    ($metadata:expr) => {
+        $metadata
+            .extrinsic
+            .signed_extensions
+            .iter()
+            .map(|extension| Extension { name: &extension.identifier, ty: extension.ty.id })
+            .collect()
+    };
+}
+
 macro_rules! apis {
     ($metadata:expr) => {
         $metadata
@@ -188,12 +199,6 @@ impl<'m> View<'m> {
             .and_then(|record| record.type_params.iter().find(|param| param.name == "E"))
             .and_then(|param| param.ty)
             .ok_or_else(|| inconsistent("System.Events is not a list of event records"))?;
-        let extensions = metadata
-            .extrinsic
-            .signed_extensions
-            .iter()
-            .map(|extension| Extension { name: &extension.identifier, ty: extension.ty.id })
-            .collect();
         Ok(Self {
             version: 14,
             types,
@@ -201,7 +206,7 @@ impl<'m> View<'m> {
             extrinsic: Extrinsic {
                 address: param("Address")?,
                 signature: param("Signature")?,
-                extensions: vec![(0, extensions)],
+                extensions: vec![(0, signed_extensions!(metadata))],
             },
             apis: Vec::new(),
             call: param("Call")?,
@@ -210,12 +215,6 @@ impl<'m> View<'m> {
     }
 
     fn v15(metadata: &'m v15::RuntimeMetadataV15) -> Self {
-        let extensions = metadata
-            .extrinsic
-            .signed_extensions
-            .iter()
-            .map(|extension| Extension { name: &extension.identifier, ty: extension.ty.id })
-            .collect();
         Self {
             version: 15,
             types: &metadata.types,
@@ -223,7 +222,7 @@ impl<'m> View<'m> {
             extrinsic: Extrinsic {
                 address: metadata.extrinsic.address_ty.id,
                 signature: metadata.extrinsic.signature_ty.id,
-                extensions: vec![(0, extensions)],
+                extensions: vec![(0, signed_extensions!(metadata))],
             },
             apis: apis!(metadata),
             call: metadata.outer_enums.call_enum_ty.id,

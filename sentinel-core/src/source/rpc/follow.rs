@@ -1,7 +1,6 @@
 //! Following the chain: finalized blocks without gaps, the best chain with its re-organisations.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -69,16 +68,42 @@ impl Bell {
     }
 }
 
+/// One way of following the chain.
+trait Follow: Send {
+    type Item;
+
+    /// Waits for the next item. After an error it goes on where it was.
+    fn step(&mut self) -> impl Future<Output = Result<Self::Item, SourceError>> + Send;
+}
+
+/// Steps for ever, with a pause after each error. The stream goes on with the same block: it may fail again, but leaves
+/// nothing out.
+fn steps<'i, F: Follow + 'i>(inner: &'i Inner, follow: F) -> BoxStream<'i, Result<F::Item, SourceError>>
+where
+    F::Item: Send,
+{
+    stream::unfold((follow, false), move |(mut follow, failed)| async move {
+        if failed {
+            sleep(inner.node.options().poll_interval).await;
+        }
+        let item = follow.step().await;
+        let failed = item.is_err();
+        Some((item, (follow, failed)))
+    })
+    .boxed()
+}
+
 struct Finalized<'a> {
     inner: &'a Inner,
     bell: Bell,
     next: u64,
     head: Option<u64>,
     last: Option<BlockRef>,
-    pause: Option<Duration>,
 }
 
-impl Finalized<'_> {
+impl Follow for Finalized<'_> {
+    type Item = RawBlock;
+
     async fn step(&mut self) -> Result<RawBlock, SourceError> {
         while self.head.is_none_or(|head| head < self.next) {
             let head = self.inner.head(Finality::Finalized).await?.number;
@@ -109,21 +134,9 @@ impl Finalized<'_> {
     }
 }
 
-/// After an error the stream goes on with the same block: it may fail again, but leaves nothing out.
+/// See [`BlockSource::finalized`](crate::source::BlockSource::finalized).
 pub(super) fn finalized(inner: &Inner, from: u64) -> BoxStream<'_, Result<RawBlock, SourceError>> {
-    let state =
-        Finalized { inner, bell: Bell::new(Finality::Finalized), next: from, head: None, last: None, pause: None };
-    stream::unfold(state, |mut state| async move {
-        if let Some(pause) = state.pause.take() {
-            sleep(pause).await;
-        }
-        let item = state.step().await;
-        if item.is_err() {
-            state.pause = Some(state.inner.node.options().poll_interval);
-        }
-        Some((item, state))
-    })
-    .boxed()
+    steps(inner, Finalized { inner, bell: Bell::new(Finality::Finalized), next: from, head: None, last: None })
 }
 
 /// Whether `block` is part of the node's best chain.
@@ -137,10 +150,11 @@ struct Best<'a> {
     from: u64,
     /// The newest part of the chain as handed out, ascending.
     applied: VecDeque<BlockRef>,
-    pause: Option<Duration>,
 }
 
-impl Best<'_> {
+impl Follow for Best<'_> {
+    type Item = BestUpdate;
+
     async fn step(&mut self) -> Result<BestUpdate, SourceError> {
         loop {
             let last = self.applied.back().copied();
@@ -165,7 +179,9 @@ impl Best<'_> {
             }
         }
     }
+}
 
+impl Best<'_> {
     /// Drops what the best chain no longer has; `None` where the node merely lags behind what it showed before.
     async fn roll_back(&mut self) -> Result<Option<BlockRef>, SourceError> {
         let head = self.inner.head(Finality::Best).await?;
@@ -198,16 +214,5 @@ impl Best<'_> {
 
 /// See [`BlockSource::best`](crate::source::BlockSource::best).
 pub(super) fn best(inner: &Inner, from: u64) -> BoxStream<'_, Result<BestUpdate, SourceError>> {
-    let state = Best { inner, bell: Bell::new(Finality::Best), from, applied: VecDeque::new(), pause: None };
-    stream::unfold(state, |mut state| async move {
-        if let Some(pause) = state.pause.take() {
-            sleep(pause).await;
-        }
-        let item = state.step().await;
-        if item.is_err() {
-            state.pause = Some(state.inner.node.options().poll_interval);
-        }
-        Some((item, state))
-    })
-    .boxed()
+    steps(inner, Best { inner, bell: Bell::new(Finality::Best), from, applied: VecDeque::new() })
 }
