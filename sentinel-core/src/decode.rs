@@ -29,6 +29,7 @@ pub use hash::{Hasher, storage_prefix};
 pub use json::{JsonOptions, JsonWriter};
 pub use metadata::{MetadataError, strip_docs};
 pub use nested::{NestedCall, Origin, nested_calls};
+pub use plan::{Layout, NameId};
 pub use runtime::{Constant, ErrorInfo, KeyError, Pallet, Runtime, RuntimeVersion, StorageItem};
 pub use value::{Argument, Call, Event, Value};
 pub use visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};

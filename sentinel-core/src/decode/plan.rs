@@ -10,9 +10,17 @@ pub(crate) use compile::compile;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PlanId(pub(crate) u32);
 
-/// Index into [`Plans::names`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NameId(u32);
+/// A name of a runtime as a number, for those who keep something ready for each: see
+/// [`Runtime::names`](super::Runtime::names).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameId(u32);
+
+impl NameId {
+    /// Position in [`Runtime::names`](super::Runtime::names).
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Marks a size that depends on the bytes.
 pub(crate) const VARIABLE: u32 = u32::MAX;
@@ -92,7 +100,7 @@ pub(crate) struct Field {
 
 /// How the fields of a variant are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub enum Layout {
     /// No fields.
     Unit,
     /// One unnamed field.
@@ -166,6 +174,10 @@ impl Plans {
 
     pub(crate) fn name(&self, id: NameId) -> &Name {
         &self.names[id.0 as usize]
+    }
+
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(Name::text)
     }
 
     pub(crate) fn enumeration(&self, id: EnumId) -> &Enum {

@@ -180,6 +180,11 @@ impl Runtime {
         self.plans.len() as u32
     }
 
+    /// Every name that this runtime's types have, each once, by its [`NameId`](super::NameId).
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.plans.names()
+    }
+
     /// Bytes as a value of the type with this id in the metadata.
     pub fn decode<'b>(&self, type_id: u32, bytes: &'b [u8]) -> Result<Decoded<'_, 'b>, DecodeError> {
         if !self.plans.contains(PlanId(type_id)) {

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::error::DecodeError;
-use super::plan::{Field, Layout, PlanId, Plans, Variant};
+use super::plan::{Field, Layout, NameId, PlanId, Plans, Variant};
 use super::walk::{skip, walk};
 
 /// One step from a value to one inside it, for the path of an error.
@@ -188,6 +188,16 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         self.fields.get(self.next).map_or("", |field| self.plans.name(field.label).text())
     }
 
+    /// Name of the next field; `None` after the last. A field without a name has the empty one.
+    pub fn name_id(&self) -> Option<NameId> {
+        self.fields.get(self.next).map(|field| field.name)
+    }
+
+    /// Type of the next field, as a name; `None` after the last.
+    pub fn type_name_id(&self) -> Option<NameId> {
+        self.fields.get(self.next).map(|field| field.label)
+    }
+
     /// `"name":` of the next field.
     pub(crate) fn json_key(&self) -> &'r [u8] {
         self.fields.get(self.next).map_or(b"", |field| self.plans.name(field.name).json_key())
@@ -212,8 +222,8 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         Some(walk(self.plans, field.plan, self.cursor, visitor).map_err(|error| error.inside(self.step(at))))
     }
 
-    /// The byte that comes next.
-    pub(crate) fn peek(&self) -> Option<u8> {
+    /// The byte that comes next: of an enum, the index of its variant.
+    pub fn peek(&self) -> Option<u8> {
         self.cursor.peek()
     }
 
@@ -315,7 +325,13 @@ impl<'c, 'r, 'b> VariantAccess<'c, 'r, 'b> {
         self.variant.index
     }
 
-    pub(crate) fn layout(&self) -> Layout {
+    /// Name of the variant, as a number.
+    pub fn name_id(&self) -> NameId {
+        self.variant.name
+    }
+
+    /// How its fields are written.
+    pub fn layout(&self) -> Layout {
         self.variant.layout
     }
 
@@ -366,7 +382,18 @@ impl<'c, 'r, 'b> Dispatch<'c, 'r, 'b> {
         self.fields.plans.name(self.item.name).json_text()
     }
 
-    pub(crate) fn layout(&self) -> Layout {
+    /// Name of the pallet, as a number.
+    pub fn pallet_id(&self) -> NameId {
+        self.pallet.name
+    }
+
+    /// Name of the call or event, as a number.
+    pub fn name_id(&self) -> NameId {
+        self.item.name
+    }
+
+    /// How its fields are written.
+    pub fn layout(&self) -> Layout {
         self.item.layout
     }
 
