@@ -42,7 +42,7 @@ impl Ours {
         let index = self.read(block);
         look_at(&index);
         for event in index.events_matching(&self.stake_added) {
-            black_box(event.event().to_value().expect("it decodes"));
+            black_box(event.event().to_value_ref().expect("it decodes"));
         }
     }
 

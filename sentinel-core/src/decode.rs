@@ -33,5 +33,5 @@ pub use metadata::{MetadataError, strip_docs};
 pub use nested::{NestedCall, Origin, nested_calls};
 pub use plan::{Layout, NameId};
 pub use runtime::{Constant, ErrorInfo, KeyError, Pallet, Runtime, RuntimeVersion, StorageItem};
-pub use value::{Argument, Call, Event, Value};
-pub use visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
+pub use value::{Argument, Call, CallRef, Event, EventRef, Value, ValueRef};
+pub use visit::{Bits, Dispatch, Entries, Integers, Items, Record, Step, VariantAccess, VisitError, Visitor};

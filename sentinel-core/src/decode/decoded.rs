@@ -9,7 +9,7 @@ use super::cursor::Cursor;
 use super::error::DecodeError;
 use super::json::{JsonOptions, JsonWriter};
 use super::plan::{Layout, Op, PlanId, Plans};
-use super::value::{Build, Value};
+use super::value::{Borrow, Build, Value, ValueRef};
 use super::value::{serialize_bits, serialize_bytes, serialize_era, serialize_u256, serialize_unsigned};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
 use super::walk::walk;
@@ -39,7 +39,7 @@ impl<'r, 'b> Decoded<'r, 'b> {
     }
 
     /// Lets a visitor have the value.
-    pub fn visit<V: Visitor<'b>>(&self, visitor: V) -> Result<V::Out, V::Error> {
+    pub fn visit<V: Visitor<'r, 'b>>(&self, visitor: V) -> Result<V::Out, V::Error> {
         let mut cursor = Cursor::at(self.data, self.start);
         let out = walk(self.plans, self.plan, &mut cursor, visitor)?;
         cursor.finish()?;
@@ -49,6 +49,14 @@ impl<'r, 'b> Decoded<'r, 'b> {
     /// The value as an owned tree.
     pub fn to_value(&self) -> Result<Value, DecodeError> {
         self.unit().unwrap_or_else(|| self.visit(Build))
+    }
+
+    /// The value as a tree that borrows what it can from the bytes and the runtime.
+    pub fn to_value_ref(&self) -> Result<ValueRef<'r, 'b>, DecodeError> {
+        match self.unit() {
+            Some(unit) => unit.map(|_| ValueRef::List(Vec::new())),
+            None => self.visit(Borrow),
+        }
     }
 
     /// A type without any fields: an empty list by itself, though an empty object inside others. SDK users know both.
@@ -221,7 +229,7 @@ impl Serialize for Argument<'_, '_, '_, '_> {
     }
 }
 
-impl<'b, S: Serializer> Visitor<'b> for Output<S> {
+impl<'r, 'b, S: Serializer> Visitor<'r, 'b> for Output<S> {
     type Out = S::Ok;
     type Error = Failure<S::Error>;
 
@@ -281,7 +289,7 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
         self.0.serialize_none().map_err(Failure::Serializer)
     }
 
-    fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn list(self, items: &mut Items<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let mut list = self.0.serialize_seq(Some(items.len())).map_err(Failure::Serializer)?;
         for _ in 0..items.len() {
             list.serialize_element(&Next::of(items)).map_err(Failure::Serializer)?;
@@ -289,16 +297,16 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
         list.end().map_err(Failure::Serializer)
     }
 
-    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let layout = if fields.is_named() { Layout::Struct } else { Layout::Tuple };
         Fields(layout, RefCell::new(fields)).serialize(self.0).map_err(Failure::Serializer)
     }
 
-    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         Build.event_record(fields)?.serialize(self.0).map_err(Failure::Serializer)
     }
 
-    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let mut map = self.0.serialize_map(Some(entries.len())).map_err(Failure::Serializer)?;
         while let Some(key) = entries.key(Build) {
             map.serialize_entry(&key?.key_text(), &Next::of(entries)).map_err(Failure::Serializer)?;
@@ -306,7 +314,7 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
         map.end().map_err(Failure::Serializer)
     }
 
-    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let (layout, name) = (variant.layout(), variant.name());
         let fields = Fields(layout, RefCell::new(variant.fields()));
         match layout {
@@ -317,7 +325,7 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
         .map_err(Failure::Serializer)
     }
 
-    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let mut map = self.0.serialize_map(Some(4)).map_err(Failure::Serializer)?;
         let head = [("call_module", call.pallet().to_owned()), ("call_function", call.name().to_owned())];
         for (key, value) in head {
@@ -329,7 +337,7 @@ impl<'b, S: Serializer> Visitor<'b> for Output<S> {
         map.end().map_err(Failure::Serializer)
     }
 
-    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<S::Ok, Self::Error> {
+    fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Result<S::Ok, Self::Error> {
         let mut map = self.0.serialize_map(Some(4)).map_err(Failure::Serializer)?;
         let index = const_hex::encode(event.index());
         for (key, value) in [("event_index", index.as_str()), ("module_id", event.pallet()), ("event_id", event.name())]

@@ -39,6 +39,11 @@ impl DispatchError {
             Some(value) => value.as_u64().and_then(|code| u8::try_from(code).ok()),
             None => None,
         };
+        Self::of_module(runtime, index, code)
+    }
+
+    /// Names the error of a pallet by the numbers that the chain has for both.
+    pub(crate) fn of_module(runtime: &Runtime, index: Option<u8>, code: Option<u8>) -> Self {
         let pallet = index.and_then(|index| runtime.pallet_by_index(index));
         let known = pallet.zip(code).and_then(|(pallet, code)| pallet.error(code));
         match known {

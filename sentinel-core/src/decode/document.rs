@@ -283,11 +283,14 @@ pub fn write_event(
         // The event as a value is an object itself; its entries become ours.
         writer.push(event.head());
         writer.attributes_only(|writer| event.event().visit(writer))?;
-        writer.push(b",\"topics\":[");
-        for (at, topic) in event.topics().enumerate() {
-            if at > 0 {
-                writer.push(b",");
-            }
+        let topics = event.topics();
+        if topics.len() == 0 {
+            // Almost every event.
+            writer.push(b",\"topics\":[]}");
+            return Ok(());
+        }
+        for (at, topic) in topics.enumerate() {
+            writer.push(if at == 0 { b",\"topics\":[" } else { b"," });
             writer.quoted_hex(b"0x", topic);
         }
         writer.push(b"]}");

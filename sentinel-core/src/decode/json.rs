@@ -158,7 +158,7 @@ impl JsonWriter {
     fn object(&mut self, fields: &mut Record<'_, '_, '_>) -> Result<(), DecodeError> {
         self.out.push(b'{');
         for _ in 0..fields.len() {
-            self.out.extend_from_slice(fields.json_key());
+            fields.write_key(&mut self.out);
             next_field(fields, self)?;
         }
         self.out.push(b'}');
@@ -200,7 +200,7 @@ fn next_field(fields: &mut Record<'_, '_, '_>, writer: &mut JsonWriter) -> Resul
     fields.next(writer).unwrap_or(Ok(()))
 }
 
-impl<'b> Visitor<'b> for &mut JsonWriter {
+impl<'r, 'b> Visitor<'r, 'b> for &mut JsonWriter {
     type Out = ();
     type Error = DecodeError;
 
@@ -210,7 +210,11 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
     }
 
     fn unsigned(self, value: u64) -> Result<(), DecodeError> {
-        self.integer(itoa::Buffer::new().format(value), u128::from(value) <= MAX_SAFE);
+        if self.options.safe_integers {
+            self.integer(itoa::Buffer::new().format(value), u128::from(value) <= MAX_SAFE);
+        } else {
+            self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
         Ok(())
     }
 
@@ -260,7 +264,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
     }
 
     fn account(self, value: &'b [u8; 32]) -> Result<(), DecodeError> {
-        self.out.extend_from_slice(&self.accounts.quoted(value));
+        self.out.extend_from_slice(self.accounts.quoted(value));
         Ok(())
     }
 
@@ -288,7 +292,13 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn list(self, items: &mut Items<'_, 'r, 'b>) -> Result<(), DecodeError> {
+        if !self.options.safe_integers
+            && let Some(integers) = items.integers()?
+        {
+            spell::write_integers(&mut self.out, integers);
+            return Ok(());
+        }
         self.out.push(b'[');
         let mut first = true;
         for _ in 0..items.len() {
@@ -301,13 +311,13 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<(), DecodeError> {
         if fields.is_named() { self.object(fields) } else { self.array(fields) }
     }
 
     /// The event's entries stand beside the event itself, and its index there is that of its pallet: so SDK users know
     /// them.
-    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<(), DecodeError> {
         let phase = fields.next(Build).transpose()?;
         let (phase, extrinsic) = phase_of(phase.as_ref());
         self.out.extend_from_slice(b"{\"phase\":");
@@ -332,7 +342,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Result<(), DecodeError> {
         self.out.push(b'{');
         for at in 0..entries.len() {
             if at > 0 {
@@ -353,13 +363,13 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Result<(), DecodeError> {
         match variant.layout() {
             Layout::Unit => self.out.extend_from_slice(variant.json_name()),
             Layout::Transparent => next_field(variant.fields(), self)?,
             layout => {
                 self.out.push(b'{');
-                self.out.extend_from_slice(variant.json_key());
+                variant.json_key().append_to(&mut self.out);
                 self.fields(layout, variant.fields())?;
                 self.out.push(b'}');
             }
@@ -367,7 +377,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Result<(), DecodeError> {
         if std::mem::take(&mut self.arguments_only) {
             self.out.push(b'[');
             return self.arguments(call.fields());
@@ -382,7 +392,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter {
         Ok(())
     }
 
-    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
+    fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Result<(), DecodeError> {
         let layout = event.layout();
         if self.attributes_only {
             return self.fields(layout, event.fields());

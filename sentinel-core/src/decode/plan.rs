@@ -139,9 +139,35 @@ const NO_VARIANT: u16 = u16::MAX;
 /// A name with its JSON key, so that writing a key is one copy.
 #[derive(Debug)]
 pub(crate) struct Name {
-    /// `,"name":` with JSON escapes.
+    /// `,"name":` with JSON escapes, and zeros up to a whole number of [`KEY_CHUNK`]s.
     key: Box<str>,
+    key_len: u32,
+    /// The name itself where it is not what stands in quotes.
     text: Option<Box<str>>,
+}
+
+/// Keys up to this length are copied in one step of constant size, which is several times as fast as a copy of a length
+/// that only the data tells.
+const KEY_CHUNK: usize = 32;
+
+/// A JSON key, followed by enough zeros to be copied in chunks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'r> {
+    padded: &'r [u8],
+    len: usize,
+}
+
+impl Key<'_> {
+    #[inline]
+    pub(crate) fn append_to(self, out: &mut Vec<u8>) {
+        match self.padded.first_chunk::<KEY_CHUNK>() {
+            Some(chunk) if self.len <= KEY_CHUNK => {
+                out.extend_from_slice(chunk);
+                out.truncate(out.len() - KEY_CHUNK + self.len);
+            }
+            _ => out.extend_from_slice(&self.padded[..self.len]),
+        }
+    }
 }
 
 /// All plans of one runtime.
@@ -243,37 +269,43 @@ impl Enum {
 
 impl Name {
     fn new(text: &str) -> Self {
-        let mut key = Vec::with_capacity(text.len() + 4);
+        // Room for the padding too.
+        let mut key = Vec::with_capacity((text.len() + 4).next_multiple_of(KEY_CHUNK) + 1);
         key.push(b',');
         super::json::write_text(&mut key, text);
         key.push(b':');
-        let key = String::from_utf8(key).unwrap_or_default().into_boxed_str();
+        let key_len = key.len();
         // Almost every name is its own JSON form; only one with an escape needs a second copy.
-        let plain = key.len() == text.len() + 4;
-        Self { key, text: (!plain).then(|| text.into()) }
+        let plain = key_len == text.len() + 4;
+        // One more byte than the key, so that the key without its comma is followed by a whole chunk too.
+        key.resize(key_len.next_multiple_of(KEY_CHUNK) + 1, 0);
+        let key = String::from_utf8(key).unwrap_or_default().into_boxed_str();
+        Self { key, key_len: key_len as u32, text: (!plain).then(|| text.into()) }
     }
 
     /// The name.
     pub(crate) fn text(&self) -> &str {
         match &self.text {
             Some(text) => text,
-            None => &self.key[2..self.key.len() - 2],
+            None => &self.key[2..self.key_len as usize - 2],
         }
     }
 
     /// `,"name":`
-    pub(crate) fn json_next_key(&self) -> &[u8] {
-        self.key.as_bytes()
+    #[inline]
+    pub(crate) fn json_next_key(&self) -> Key<'_> {
+        Key { padded: self.key.as_bytes(), len: self.key_len as usize }
     }
 
     /// `"name":`
-    pub(crate) fn json_key(&self) -> &[u8] {
-        &self.key.as_bytes()[1..]
+    #[inline]
+    pub(crate) fn json_key(&self) -> Key<'_> {
+        Key { padded: &self.key.as_bytes()[1..], len: self.key_len as usize - 1 }
     }
 
     /// `"name"`
     pub(crate) fn json_text(&self) -> &[u8] {
-        &self.key.as_bytes()[1..self.key.len() - 1]
+        &self.key.as_bytes()[1..self.key_len as usize - 1]
     }
 }
 

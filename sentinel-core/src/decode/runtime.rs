@@ -75,6 +75,8 @@ pub(crate) struct Parts {
     /// Pallet and event index of `System.ExtrinsicSuccess` and `System.ExtrinsicFailed`.
     pub(crate) success: Option<[u8; 2]>,
     pub(crate) failed: Option<[u8; 2]>,
+    /// Discriminant of the dispatch error of a pallet: its index and its code follow.
+    pub(crate) module_error: Option<u8>,
 }
 
 /// How an address says that it is an account.
@@ -280,8 +282,20 @@ impl Parts {
             extensions,
             success: system_event("ExtrinsicSuccess"),
             failed: system_event("ExtrinsicFailed"),
+            module_error: module_error(plans),
         }
     }
+}
+
+fn module_error(plans: &Plans) -> Option<u8> {
+    let text = |id| plans.name(id).text();
+    let failed = plans.events().items().iter();
+    let mut failed = failed.filter(|item| text(item.pallet) == "System" && text(item.name) == "ExtrinsicFailed");
+    let error = plans.fields(failed.next()?.fields).first()?;
+    let Op::Enum(errors) = plans.get(error.plan).op else { return None };
+    let module = plans.enumeration(errors).variants().iter().find(|variant| text(variant.name) == "Module")?;
+    // Index and code, side by side or in a struct of their own.
+    matches!(module.fixed, 2 | 5).then_some(module.index)
 }
 
 impl fmt::Debug for Runtime {

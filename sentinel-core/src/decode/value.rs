@@ -1,5 +1,6 @@
 //! An owned tree of decoded values, for code that wants to look around in one.
 
+mod borrowed;
 mod build;
 mod serialize;
 
@@ -7,6 +8,8 @@ use std::ops::Range;
 
 use crate::chain::AccountId;
 
+pub(crate) use borrowed::Borrow;
+pub use borrowed::{CallRef, EventRef, ValueRef};
 pub(crate) use build::Build;
 pub(crate) use serialize::{serialize_bits, serialize_bytes, serialize_era, serialize_u256, serialize_unsigned};
 

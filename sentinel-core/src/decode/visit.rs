@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::error::DecodeError;
-use super::plan::{Field, Item, Layout, NameId, PlanId, Plans, Variant};
+use super::plan::{Field, Item, Key, Layout, NameId, Op, PlanId, Plans, Variant};
 use super::walk::{skip, walk};
 
 /// One step from a value to one inside it, for the path of an error.
@@ -35,10 +35,10 @@ impl VisitError for DecodeError {
     }
 }
 
-/// Receives one value, whatever its type; `'b` is the life of the bytes.
+/// Receives one value, whatever its type; `'b` is the life of the bytes, `'r` that of the runtime and its names.
 ///
 /// Integers come as the narrowest of the three forms that holds their type. Newtypes and `Some` are transparent.
-pub trait Visitor<'b>: Sized {
+pub trait Visitor<'r, 'b>: Sized {
     /// What a visit gives.
     type Out;
     /// How a visit fails.
@@ -71,21 +71,21 @@ pub trait Visitor<'b>: Sized {
     /// `None`.
     fn none(self) -> Result<Self::Out, Self::Error>;
     /// A vector, a set or an array.
-    fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn list(self, items: &mut Items<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
     /// A struct or tuple.
-    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
     /// A record of `System.Events`: phase, event and topics, in this order.
-    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Self::Out, Self::Error> {
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<Self::Out, Self::Error> {
         self.record(fields)
     }
     /// A map.
-    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
     /// A value of an enum.
-    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
     /// A call: pallet, function and arguments.
-    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
     /// An event: pallet, name and fields.
-    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<Self::Out, Self::Error>;
+    fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Result<Self::Out, Self::Error>;
 }
 
 /// A bit sequence as it is stored.
@@ -120,7 +120,7 @@ pub struct Items<'c, 'r, 'b> {
     pub(crate) next: u32,
 }
 
-impl<'b> Items<'_, '_, 'b> {
+impl<'r, 'b> Items<'_, 'r, 'b> {
     /// Items in all.
     pub fn len(&self) -> usize {
         self.len as usize
@@ -133,13 +133,22 @@ impl<'b> Items<'_, '_, 'b> {
 
     /// Visits the next item; `None` after the last.
     #[inline]
-    pub fn next<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+    pub fn next<V: Visitor<'r, 'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
         if self.next == self.len {
             return None;
         }
         let at = self.next;
         self.next += 1;
         Some(walk(self.plans, self.item, self.cursor, visitor).map_err(|error| error.inside(Step::Item(at))))
+    }
+
+    /// All items that are left, where they are integers without sign of up to 64 bits: numbers take an order of magnitude
+    /// less time in one loop than one by one. `None` for items of other types, which stay where they are.
+    pub fn integers(&mut self) -> Result<Option<Integers<'b>>, DecodeError> {
+        let Op::Unsigned(width @ (1 | 2 | 4 | 8)) = self.plans.get(self.item).op else { return Ok(None) };
+        let bytes = self.cursor.take((self.len - self.next) as usize * usize::from(width))?;
+        self.next = self.len;
+        Ok(Some(Integers { bytes, width }))
     }
 
     pub(crate) fn skip_rest(&mut self) -> Result<(), DecodeError> {
@@ -149,6 +158,31 @@ impl<'b> Items<'_, '_, 'b> {
             self.next += 1;
         }
         Ok(())
+    }
+}
+
+/// Integers without sign, all of one width, as they stand in the bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Integers<'b> {
+    bytes: &'b [u8],
+    width: u8,
+}
+
+impl<'b> Integers<'b> {
+    /// The integers in order.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = u64> + use<'b> {
+        self.bytes.chunks_exact(usize::from(self.width.max(1))).map(|bytes| {
+            let mut wide = [0; 8];
+            wide[..bytes.len()].copy_from_slice(bytes);
+            u64::from_le_bytes(wide)
+        })
+    }
+
+    /// Little-endian bytes of all, and how many of them one integer takes.
+    #[inline]
+    pub(crate) fn raw(&self) -> (&'b [u8], u8) {
+        (self.bytes, self.width)
     }
 }
 
@@ -198,13 +232,13 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         self.fields.get(self.next).map(|field| field.label)
     }
 
-    /// `"name":` of the next field, with a comma before it unless it is the first.
+    /// Appends `"name":` of the next field, with a comma before it unless it is the first.
     #[inline]
-    pub(crate) fn json_key(&self) -> &'r [u8] {
+    pub(crate) fn write_key(&self, out: &mut Vec<u8>) {
         match self.fields.get(self.next) {
-            Some(field) if self.next > 0 => self.plans.name(field.name).json_next_key(),
-            Some(field) => self.plans.name(field.name).json_key(),
-            None => b"",
+            Some(field) if self.next > 0 => self.plans.name(field.name).json_next_key().append_to(out),
+            Some(field) => self.plans.name(field.name).json_key().append_to(out),
+            None => {}
         }
     }
 
@@ -220,7 +254,7 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
 
     /// Visits the next field; `None` after the last.
     #[inline]
-    pub fn next<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+    pub fn next<V: Visitor<'r, 'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
         let field = self.fields.get(self.next)?;
         let at = self.next;
         self.next += 1;
@@ -268,7 +302,7 @@ pub struct Entries<'c, 'r, 'b> {
     pub(crate) in_entry: bool,
 }
 
-impl<'b> Entries<'_, '_, 'b> {
+impl<'r, 'b> Entries<'_, 'r, 'b> {
     /// Entries in all.
     pub fn len(&self) -> usize {
         self.len as usize
@@ -280,7 +314,7 @@ impl<'b> Entries<'_, '_, 'b> {
     }
 
     /// Visits the next key; `None` after the last entry. Its value must be visited next.
-    pub fn key<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+    pub fn key<V: Visitor<'r, 'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
         if self.in_entry || self.next == self.len {
             return None;
         }
@@ -289,7 +323,7 @@ impl<'b> Entries<'_, '_, 'b> {
     }
 
     /// Visits the value that belongs to the key visited last; `None` if no key was.
-    pub fn value<V: Visitor<'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
+    pub fn value<V: Visitor<'r, 'b>>(&mut self, visitor: V) -> Option<Result<V::Out, V::Error>> {
         if !self.in_entry {
             return None;
         }
@@ -344,7 +378,7 @@ impl<'c, 'r, 'b> VariantAccess<'c, 'r, 'b> {
         self.fields.plans.name(self.variant.name).json_text()
     }
 
-    pub(crate) fn json_key(&self) -> &'r [u8] {
+    pub(crate) fn json_key(&self) -> Key<'r> {
         self.fields.plans.name(self.variant.name).json_key()
     }
 

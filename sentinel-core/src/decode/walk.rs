@@ -6,8 +6,8 @@ use super::plan::{Item, Layout, NoItem, Op, Outer, PlanId, Plans, VARIABLE};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
 
 /// Reads one value and hands it to the visitor.
-pub(crate) fn walk<'b, V: Visitor<'b>>(
-    plans: &Plans,
+pub(crate) fn walk<'r, 'b, V: Visitor<'r, 'b>>(
+    plans: &'r Plans,
     id: PlanId,
     cursor: &mut Cursor<'b>,
     visitor: V,
@@ -132,8 +132,8 @@ pub(crate) fn walk<'b, V: Visitor<'b>>(
     }
 }
 
-fn list<'b, V: Visitor<'b>>(
-    plans: &Plans,
+fn list<'r, 'b, V: Visitor<'r, 'b>>(
+    plans: &'r Plans,
     item: PlanId,
     len: u32,
     cursor: &mut Cursor<'b>,

@@ -2,19 +2,21 @@
 
 use crate::chain::{AccountId, SS58_LEN};
 
-/// Slots of the memo; a power of two. With 81 bytes each they take 650 kB, whatever is decoded.
-const SLOTS: usize = 8192;
+/// Pairs of slots of the memo; a power of two. With 82 bytes a slot they take 670 kB, whatever is decoded.
+const PAIRS: usize = 4096;
 
 /// Length of an address with its quotes.
 pub(crate) const QUOTED: usize = SS58_LEN + 2;
 
-/// A table from accounts to their quoted addresses. An account has one slot; a newcomer takes it over, so that made-up
-/// accounts cost time but never memory.
+/// A table from accounts to their quoted addresses. An account has its place in one pair of slots; a newcomer drives out
+/// the older of the two, so that made-up accounts cost time but never memory.
 #[derive(Debug)]
 pub(crate) struct AccountMemo {
     /// Empty until the first account is met.
-    slots: Vec<Slot>,
+    pairs: Vec<[Slot; 2]>,
     size: usize,
+    /// The address spelled last, where there are no slots.
+    last: [u8; QUOTED],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,44 +27,58 @@ struct Slot {
 
 impl AccountMemo {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), size: SLOTS }
+        Self { pairs: Vec::new(), size: PAIRS, last: [b'"'; QUOTED] }
     }
 
     /// One that remembers nothing, for a writer of one value.
     pub(crate) fn none() -> Self {
-        Self { slots: Vec::new(), size: 0 }
+        Self { size: 0, ..Self::new() }
     }
 
     /// The address in quotes.
     #[inline]
-    pub(crate) fn quoted(&mut self, account: &[u8; 32]) -> [u8; QUOTED] {
-        let at = slot_of(account);
-        match self.slots.get(at) {
-            Some(slot) if slot.account == *account => slot.address,
+    pub(crate) fn quoted(&mut self, account: &[u8; 32]) -> &[u8; QUOTED] {
+        let at = pair_of(account);
+        let held = |slot: &Slot| slot.account == *account;
+        let second = match self.pairs.get(at) {
+            Some([first, _]) if held(first) => false,
+            Some([_, second]) if held(second) => true,
             _ => self.spell(account, at),
+        };
+        match self.pairs.get(at) {
+            Some(pair) => &pair[usize::from(second)].address,
+            None => &self.last,
         }
     }
 
+    /// Makes room for the account and says whether in the second slot.
     #[cold]
-    fn spell(&mut self, account: &[u8; 32], at: usize) -> [u8; QUOTED] {
-        let mut address = [b'"'; QUOTED];
-        address[1..=SS58_LEN].copy_from_slice(&AccountId(*account).ss58_bytes());
-        if self.slots.is_empty() && self.size > 0 {
-            let zero = [0; 32];
-            let mut empty = [b'"'; QUOTED];
-            empty[1..=SS58_LEN].copy_from_slice(&AccountId(zero).ss58_bytes());
-            self.slots = vec![Slot { account: zero, address: empty }; self.size];
+    fn spell(&mut self, account: &[u8; 32], at: usize) -> bool {
+        if self.pairs.is_empty() && self.size > 0 {
+            let account = [0; 32];
+            self.pairs = vec![[Slot { account, address: quoted(&account) }; 2]; self.size];
         }
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Slot { account: *account, address };
+        let address = quoted(account);
+        match self.pairs.get_mut(at) {
+            Some([first, second]) => {
+                *second = *first;
+                *first = Slot { account: *account, address };
+            }
+            None => self.last = address,
         }
-        address
+        false
     }
+}
+
+fn quoted(account: &[u8; 32]) -> [u8; QUOTED] {
+    let mut address = [b'"'; QUOTED];
+    address[1..=SS58_LEN].copy_from_slice(&AccountId(*account).ss58_bytes());
+    address
 }
 
 /// Accounts are public keys or hashes, whose bits are random; those of pallets differ in few bytes, anywhere.
 #[inline]
-fn slot_of(account: &[u8; 32]) -> usize {
+fn pair_of(account: &[u8; 32]) -> usize {
     let mut words = account.chunks_exact(8).map(|word| {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(word);
@@ -70,7 +86,7 @@ fn slot_of(account: &[u8; 32]) -> usize {
     });
     let mut next = || words.next().unwrap_or_default();
     let mixed = next() ^ next().rotate_left(17) ^ next().rotate_left(31) ^ next().rotate_left(47);
-    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.trailing_zeros())) as usize
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PAIRS.trailing_zeros())) as usize
 }
 
 #[cfg(test)]
@@ -86,21 +102,21 @@ mod tests {
             account
         };
         for round in 0..2 {
-            for n in 0..3 * SLOTS as u64 {
+            for n in 0..5 * PAIRS as u64 {
                 // Twice in a row: spelled, then remembered.
                 for _ in 0..2 {
                     let expected = format!("\"{}\"", AccountId(account(n)).to_ss58());
-                    assert_eq!(memo.quoted(&account(n)), expected.as_bytes(), "account {n} in round {round}");
+                    assert_eq!(memo.quoted(&account(n))[..], *expected.as_bytes(), "account {n} in round {round}");
                 }
             }
         }
-        assert_eq!(memo.slots.len(), SLOTS);
+        assert_eq!(memo.pairs.len(), PAIRS);
     }
 
     #[test]
     fn a_writer_of_one_value_holds_no_table() {
         let mut memo = AccountMemo::none();
         assert_eq!(memo.quoted(&[7; 32])[1..=SS58_LEN], AccountId([7; 32]).ss58_bytes());
-        assert_eq!(memo.slots.capacity(), 0);
+        assert_eq!(memo.pairs.capacity(), 0);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use crate::decode::visit::Integers;
+
 /// Appends lower-case hex digits.
 pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
@@ -43,6 +45,59 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&bytes[plain..]);
     out.push(b'"');
+}
+
+/// Appends integers as a JSON list.
+pub(super) fn write_integers(out: &mut Vec<u8>, integers: Integers<'_>) {
+    match integers.raw() {
+        // Weights and uids, by the hundred.
+        (bytes, 2) => {
+            out.push(b'[');
+            for bytes in bytes.as_chunks::<2>().0 {
+                let (digits, len) = short_digits(u16::from_le_bytes(*bytes));
+                out.extend_from_slice(&digits);
+                out.truncate(out.len() - digits.len() + len);
+            }
+        }
+        _ => {
+            out.push(b'[');
+            for integer in integers.iter() {
+                out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+                out.push(b',');
+            }
+        }
+    }
+    match out.last_mut() {
+        Some(comma) if *comma == b',' => *comma = b']',
+        _ => out.push(b']'),
+    }
+}
+
+/// The decimal digits of a number with a comma behind them, and how long that is.
+#[inline]
+fn short_digits(number: u16) -> ([u8; 8], usize) {
+    /// Three digits of each number below 1000.
+    static DIGITS: [[u8; 3]; 1000] = {
+        let mut digits = [[0; 3]; 1000];
+        let mut n = 0;
+        while n < 1000 {
+            digits[n] = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+            n += 1;
+        }
+        digits
+    };
+    let [a, b, c] = DIGITS[usize::from(number / 1000)];
+    let [d, e, f] = DIGITS[usize::from(number % 1000)];
+    let all = u64::from_le_bytes([a, b, c, d, e, f, b',', 0]);
+    // Leading zeros are shifted out, but for the last digit.
+    let zeros = match number {
+        0..10 => 5,
+        10..100 => 4,
+        100..1000 => 3,
+        1000..10_000 => 2,
+        _ => 1,
+    };
+    ((all >> (8 * zeros)).to_le_bytes(), 7 - zeros)
 }
 
 /// Decimal digits of a little-endian integer of 256 bits.
@@ -96,6 +151,14 @@ mod tests {
         assert_eq!(mortal_era([0x04, 0x00]), (32, 0));
         assert_eq!(mortal_era([0xf5, 0xff]), (64, 4095));
         assert_eq!(mortal_era([0xff, 0x01]), (65536, 496));
+    }
+
+    #[test]
+    fn every_short_integer_has_its_digits() {
+        for number in 0..=u16::MAX {
+            let (digits, len) = short_digits(number);
+            assert_eq!(digits[..len], *format!("{number},").as_bytes());
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Builds the plans: one per type, then newtypes dissolved, then sizes fused.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, Type, TypeDef, TypeDefPrimitive};
@@ -52,7 +54,8 @@ struct Compiler<'t> {
     enums: Vec<Enum>,
     maps: Vec<(PlanId, PlanId)>,
     names: Vec<Name>,
-    known_names: HashMap<String, NameId>,
+    known_names: HashMap<Cow<'t, str>, NameId>,
+    known_labels: HashMap<&'t str, NameId>,
     arguments: Vec<u8>,
 }
 
@@ -73,13 +76,14 @@ impl<'t> Compiler<'t> {
             maps: Vec::new(),
             names: Vec::new(),
             known_names: HashMap::new(),
+            known_labels: HashMap::new(),
             arguments: Vec::new(),
         };
         compiler.name("");
         compiler
     }
 
-    fn op(&mut self, ty: &Type<PortableForm>) -> Result<Op, MetadataError> {
+    fn op(&mut self, ty: &'t Type<PortableForm>) -> Result<Op, MetadataError> {
         let special = special::special(self.types, ty);
         Ok(match special {
             Some(Special::Account) => Op::Account,
@@ -99,7 +103,7 @@ impl<'t> Compiler<'t> {
         })
     }
 
-    fn plain(&mut self, ty: &Type<PortableForm>, address: bool) -> Result<Op, MetadataError> {
+    fn plain(&mut self, ty: &'t Type<PortableForm>, address: bool) -> Result<Op, MetadataError> {
         Ok(match &ty.type_def {
             TypeDef::Primitive(primitive) => self::primitive(primitive),
             TypeDef::Compact(compact) => match special::compact_bits(self.types, compact.type_param.id) {
@@ -130,7 +134,7 @@ impl<'t> Compiler<'t> {
             TypeDef::Variant(variants) => {
                 let mut table = Vec::with_capacity(variants.variants.len());
                 for variant in &variants.variants {
-                    let name = self.name(&variant.name);
+                    let name = self.name(variant.name.as_str());
                     let fields = self.fields(fields_of(&variant.fields))?;
                     let mut layout = layout(&variant.fields);
                     if address && layout == Layout::Newtype && ["Id", "Index"].contains(&variant.name.as_str()) {
@@ -158,28 +162,39 @@ impl<'t> Compiler<'t> {
         }
     }
 
-    fn fields<'f>(
+    fn fields(
         &mut self,
-        fields: impl Iterator<Item = (Option<&'f str>, u32, Option<&'f str>)>,
+        fields: impl Iterator<Item = (Option<&'t str>, u32, Option<&'t str>)>,
     ) -> Result<Fields, MetadataError> {
         let start = self.fields.len();
         for (name, ty, type_name) in fields {
             let plan = self.reference(ty)?;
             let name = self.name(name.unwrap_or_default());
-            let label = self.name(&super::label::label(type_name.unwrap_or_default()));
+            let label = self.label(type_name.unwrap_or_default());
             self.fields.push(Field { name, plan, label, argument: (0, 0) });
         }
         Ok(Fields { start: start as u32, len: (self.fields.len() - start) as u32 })
     }
 
-    fn name(&mut self, text: &str) -> NameId {
-        if let Some(id) = self.known_names.get(text) {
+    /// The name that a type is shown by; the same few hundred spellings occur thousands of times.
+    fn label(&mut self, type_name: &'t str) -> NameId {
+        if let Some(id) = self.known_labels.get(type_name) {
             return *id;
         }
-        let id = NameId(self.names.len() as u32);
-        self.names.push(Name::new(text));
-        self.known_names.insert(text.to_owned(), id);
+        let id = self.name(Cow::Owned(super::label::label(type_name)));
+        self.known_labels.insert(type_name, id);
         id
+    }
+
+    fn name(&mut self, text: impl Into<Cow<'t, str>>) -> NameId {
+        match self.known_names.entry(text.into()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let id = NameId(self.names.len() as u32);
+                self.names.push(Name::new(new.key()));
+                *new.insert(id)
+            }
+        }
     }
 
     /// Replaces every reference to a newtype by a reference to what is inside.

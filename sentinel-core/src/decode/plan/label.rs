@@ -19,6 +19,10 @@ const WHOLE: [(&str, &str); 7] = [
 
 /// The SDK's spelling of a type name.
 pub(super) fn label(type_name: &str) -> String {
+    // Most are one plain word.
+    if !type_name.is_empty() && type_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return type_name.to_owned();
+    }
     let mut text = type_name.replace("T::", "");
     if text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("t::")) {
         text.drain(..3);

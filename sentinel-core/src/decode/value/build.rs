@@ -18,7 +18,7 @@ fn fields_value(layout: Layout, fields: &mut Record<'_, '_, '_>) -> Result<Optio
     }
 }
 
-impl<'b> Visitor<'b> for Build {
+impl<'r, 'b> Visitor<'r, 'b> for Build {
     type Out = Value;
     type Error = DecodeError;
 
@@ -74,7 +74,7 @@ impl<'b> Visitor<'b> for Build {
         Ok(Value::Null)
     }
 
-    fn list(self, items: &mut Items<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn list(self, items: &mut Items<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let mut list = Vec::new();
         while let Some(item) = items.next(Build) {
             list.push(item?);
@@ -82,7 +82,7 @@ impl<'b> Visitor<'b> for Build {
         Ok(Value::List(list))
     }
 
-    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         if !fields.is_named() {
             let mut list = Vec::with_capacity(fields.len());
             while let Some(field) = fields.next(Build) {
@@ -100,7 +100,7 @@ impl<'b> Visitor<'b> for Build {
         }
     }
 
-    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let phase = fields.next(Build).transpose()?;
         let (name, extrinsic) = phase_of(phase.as_ref());
         let (name, extrinsic) = (name.to_owned(), extrinsic.map_or(Value::Null, |at| Value::Unsigned(u128::from(at))));
@@ -117,7 +117,7 @@ impl<'b> Visitor<'b> for Build {
         Ok(Value::Record(record.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
     }
 
-    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let mut map = Vec::new();
         while let Some(key) = entries.key(Build) {
             let key = key?;
@@ -128,7 +128,7 @@ impl<'b> Visitor<'b> for Build {
         Ok(Value::Map(map))
     }
 
-    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let (layout, name) = (variant.layout(), variant.name());
         let fields = fields_value(layout, variant.fields())?;
         Ok(match (layout, fields) {
@@ -137,7 +137,7 @@ impl<'b> Visitor<'b> for Build {
         })
     }
 
-    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let mut args = Vec::with_capacity(call.fields().len());
         loop {
             let fields = call.fields();
@@ -156,7 +156,7 @@ impl<'b> Visitor<'b> for Build {
         })))
     }
 
-    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<Value, DecodeError> {
+    fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let layout = event.layout();
         let fields = fields_value(layout, event.fields())?.unwrap_or(Value::Null);
         Ok(Value::Event(Box::new(Event {
