@@ -1,4 +1,4 @@
-//! The transaction extensions that an extrinsic carries, one after the other.
+//! What lies between the length of an extrinsic and its call: the transaction extensions, one after the other.
 
 use super::{BARE, Extrinsic, SIGNED};
 use crate::decode::cursor::Cursor;
@@ -17,6 +17,14 @@ pub struct Extensions<'r, 'b> {
 }
 
 impl<'r, 'b> Extrinsic<'r, 'b> {
+    /// The extrinsic without its length prefix.
+    pub fn body(&self) -> &'b [u8] {
+        let mut cursor = Cursor::new(self.bytes);
+        // Reading the envelope checked that the rest is as long as it says.
+        let _ = cursor.byte_len();
+        &self.bytes[cursor.pos()..]
+    }
+
     /// Its transaction extensions; none if it is bare. Those without content are among them, with no bytes.
     pub fn extensions(&self) -> Result<Extensions<'r, 'b>, DecodeError> {
         let mut cursor = Cursor::new(self.bytes);

@@ -1,0 +1,229 @@
+//! `sentinel.Block`: the index of a block, whose extrinsics and events decode when asked.
+
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use sentinel_core::AccountId;
+use sentinel_core::chain::blake2_256;
+use sentinel_core::decode::{self, DecodeError, EventPlace, JsonOptions, Outcome, write_events, write_extrinsic};
+
+use crate::build::Build;
+use crate::collect::list;
+use crate::error::{Failure, decode_error, guarded};
+use crate::event::Event;
+use crate::kind::dict;
+use crate::record;
+use crate::runtime::{Runtime, written};
+use crate::view::{Events, Extrinsics};
+
+/// The extrinsics and events of one block, found but not decoded.
+#[pyclass(frozen, module = "sentinel")]
+pub(crate) struct Block {
+    pub(crate) runtime: Py<Runtime>,
+    extrinsics: Vec<PyBackedBytes>,
+    events: PyBackedBytes,
+    heads: Vec<Result<Head, DecodeError>>,
+    pub(crate) places: Vec<EventPlace>,
+}
+
+/// What is known of an extrinsic before its call is decoded.
+struct Head {
+    index: [u8; 2],
+    signer: Option<AccountId>,
+    outcome: Result<Option<Outcome>, DecodeError>,
+}
+
+impl Block {
+    pub(crate) fn index(
+        runtime: &Bound<'_, Runtime>,
+        extrinsics: Vec<PyBackedBytes>,
+        events: PyBackedBytes,
+    ) -> PyResult<Self> {
+        let py = runtime.py();
+        let core = &runtime.get().core;
+        let found = guarded(|| {
+            let found = py.detach(|| {
+                let index = core.index(&extrinsics, &events)?;
+                let head = |(at, extrinsic): (usize, &Result<decode::Extrinsic<'_, '_>, DecodeError>)| {
+                    let extrinsic = extrinsic.as_ref().map_err(Clone::clone)?;
+                    Ok(Head { index: extrinsic.index(), signer: extrinsic.signer(), outcome: index.outcome(at) })
+                };
+                let heads: Vec<_> = index.extrinsics().iter().enumerate().map(head).collect();
+                let places: Vec<_> = index.events().iter().map(decode::EventRecord::place).collect();
+                Ok((heads, places))
+            });
+            found.map_err(|error| decode_error(py, &error))
+        });
+        let (heads, places) = found?;
+        Ok(Self { runtime: runtime.clone().unbind(), extrinsics, events, heads, places })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    pub(crate) fn bytes(&self, at: usize) -> &[u8] {
+        self.extrinsics.get(at).map_or(&[], |bytes| bytes)
+    }
+
+    /// The envelope of an extrinsic, read again.
+    pub(crate) fn extrinsic(&self, at: usize) -> Result<decode::Extrinsic<'_, '_>, DecodeError> {
+        self.runtime.get().core.extrinsic(self.bytes(at))
+    }
+
+    pub(crate) fn outcome(&self, at: usize) -> Result<Option<&Outcome>, DecodeError> {
+        match self.heads.get(at) {
+            Some(Ok(head)) => head.outcome.as_ref().map(Option::as_ref).map_err(Clone::clone),
+            _ => Ok(None),
+        }
+    }
+
+    pub(crate) fn event(&self, place: EventPlace) -> Result<decode::EventRecord<'_, '_>, DecodeError> {
+        self.runtime.get().core.event_at(&self.events, place)
+    }
+
+    fn pair<'py>(&self, py: Python<'py>, at: usize, head: &Head) -> PyResult<Bound<'py, PyAny>> {
+        let names = || {
+            let extrinsic = self.extrinsic(at).map_err(|error| decode_error(py, &error))?;
+            Ok((PyString::intern(py, extrinsic.pallet()), PyString::intern(py, extrinsic.name())))
+        };
+        Ok(self.runtime.get().names.calls.get(py, head.index, names)?.pair.bind(py).clone().into_any())
+    }
+
+    /// One item for each extrinsic; `None` for one that does not decode.
+    fn each<'py>(
+        &self,
+        py: Python<'py>,
+        mut item: impl FnMut(usize, &Head) -> Result<Option<Bound<'py, PyAny>>, Failure>,
+    ) -> Result<Bound<'py, PyAny>, Failure> {
+        let mut heads = self.heads.iter().enumerate();
+        list(py, self.heads.len(), || {
+            let known = match heads.next() {
+                Some((at, Ok(head))) => item(at, head)?,
+                _ => None,
+            };
+            Ok(known.unwrap_or_else(|| py.None().into_bound(py)))
+        })
+    }
+
+    fn extrinsic_dict<'py>(&self, build: &Build<'_, 'py>, at: usize) -> Result<Bound<'py, PyAny>, Failure> {
+        let built = self.extrinsic(at).map_err(Failure::from);
+        match built.and_then(|extrinsic| record::extrinsic(build, &extrinsic)) {
+            // One that does not decode hides nothing else.
+            Err(Failure::Decode(error)) => record::unreadable(build, &blake2_256(self.bytes(at)), &error),
+            built => built,
+        }
+    }
+
+    fn write_extrinsic(&self, at: usize, options: JsonOptions, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let written = self.extrinsic(at).and_then(|extrinsic| write_extrinsic(&extrinsic, options, out));
+        if let Err(error) = written {
+            let hash = const_hex::encode_prefixed(blake2_256(self.bytes(at)));
+            let error = serde_json::Value::from(error.to_string());
+            out.extend_from_slice(format!("{{\"extrinsic_hash\":\"{hash}\",\"error\":{error}}}").as_bytes());
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Block {
+    #[getter]
+    fn runtime(&self, py: Python<'_>) -> Py<Runtime> {
+        self.runtime.clone_ref(py)
+    }
+
+    #[getter]
+    fn extrinsics(slf: Py<Self>) -> Extrinsics {
+        Extrinsics { block: slf }
+    }
+
+    #[getter]
+    fn events(slf: Py<Self>) -> Events {
+        Events { block: slf }
+    }
+
+    fn __len__(&self) -> usize {
+        self.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Block of {} extrinsics and {} events>", self.heads.len(), self.places.len())
+    }
+
+    fn calls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        guarded(|| self.each(py, |at, head| Ok(Some(self.pair(py, at, head)?))).map_err(|failure| failure.raise(py)))
+    }
+
+    fn event_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        guarded(|| {
+            let kinds = &self.runtime.get().names.events;
+            let pairs = self.places.iter().map(|place| {
+                let names = || {
+                    let event = self.event(*place).map_err(|error| decode_error(py, &error))?;
+                    Ok((PyString::intern(py, event.pallet()), PyString::intern(py, event.name())))
+                };
+                Ok(kinds.get(py, place.index(), names)?.pair.bind(py).clone())
+            });
+            PyList::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
+        })
+    }
+
+    fn signers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.runtime.get().build(py, true, |build| {
+            self.each(py, |_, head| Ok(head.signer.map(|signer| build.address_text(&signer.0).into_any())))
+        })
+    }
+
+    fn events_of(slf: &Bound<'_, Self>, pallet: &str, name: &str) -> PyResult<Vec<Event>> {
+        let block = slf.get();
+        let chosen = block.places.iter().enumerate();
+        let chosen = chosen.filter(|(_, place)| block.event(**place).is_ok_and(|event| event.is(pallet, name)));
+        Ok(chosen.map(|(at, place)| Event { block: slf.clone().unbind(), place: *place, at }).collect())
+    }
+
+    #[pyo3(signature = (*, lean = false))]
+    fn to_dict<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyDict>> {
+        self.runtime.get().build(py, lean, |build| {
+            let mut at = 0;
+            let extrinsics = list(py, self.len(), || {
+                at += 1;
+                self.extrinsic_dict(build, at - 1)
+            })?;
+            let mut places = self.places.iter();
+            let events = list(py, places.len(), || match places.next() {
+                Some(place) => record::event(build, &self.event(*place)?),
+                None => Ok(py.None().into_bound(py)),
+            })?;
+            Ok(dict!(py, { "extrinsics": extrinsics, "events": events }))
+        })
+    }
+
+    #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn to_json<'py>(
+        &self,
+        py: Python<'py>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        written(py, |out| {
+            // Names and text make JSON some four times as long as the bytes.
+            let bytes = self.events.len() + self.extrinsics.iter().map(|bytes| bytes.len()).sum::<usize>();
+            out.reserve(4 * bytes);
+            out.extend_from_slice(b"{\"extrinsics\":[");
+            for at in 0..self.len() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                self.write_extrinsic(at, options, out)?;
+            }
+            out.extend_from_slice(b"],\"events\":");
+            let events = self.places.iter().map(|place| self.event(*place)).collect::<Result<Vec<_>, _>>()?;
+            write_events(None, events.iter(), options, out)?;
+            out.push(b'}');
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! `sentinel.Event`: one event of a block, decoded as far as it is asked.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+use sentinel_core::decode::{self, EventPlace, JsonOptions, Phase, write_event};
+
+use crate::block::Block;
+use crate::error::{decode_error, guarded};
+use crate::record;
+use crate::runtime::written;
+
+/// One event of a block.
+#[pyclass(frozen, module = "sentinel")]
+pub(crate) struct Event {
+    pub(crate) block: Py<Block>,
+    pub(crate) place: EventPlace,
+    pub(crate) at: usize,
+}
+
+impl Event {
+    fn read<'a, T>(
+        &'a self,
+        py: Python<'_>,
+        ask: impl FnOnce(decode::EventRecord<'a, 'a>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        guarded(|| ask(self.block.get().event(self.place).map_err(|error| decode_error(py, &error))?))
+    }
+}
+
+#[pymethods]
+impl Event {
+    #[getter]
+    fn index(&self) -> usize {
+        self.at
+    }
+
+    #[getter]
+    fn pallet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.read(py, |event| Ok(PyString::intern(py, event.pallet())))
+    }
+
+    #[getter]
+    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.read(py, |event| Ok(PyString::intern(py, event.name())))
+    }
+
+    #[getter]
+    fn phase<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        record::phase(py, self.place.phase())
+    }
+
+    #[getter]
+    fn extrinsic_idx(&self) -> Option<u32> {
+        match self.place.phase() {
+            Phase::ApplyExtrinsic(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn topics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.read(py, |event| record::topics(py, &event))
+    }
+
+    #[pyo3(signature = (*, lean = false))]
+    fn fields<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
+        let block = self.block.get();
+        block.runtime.get().build(py, lean, |build| build.fields_of(block.event(self.place)?.event()))
+    }
+
+    #[pyo3(signature = (*, lean = false))]
+    fn to_dict<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
+        let block = self.block.get();
+        block.runtime.get().build(py, lean, |build| record::event(build, &block.event(self.place)?))
+    }
+
+    #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn to_json<'py>(
+        &self,
+        py: Python<'py>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        let block = self.block.get();
+        written(py, |out| write_event(None, &block.event(self.place)?, options, out))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.read(py, |event| Ok(format!("<Event {} {}.{}>", self.at, event.pallet(), event.name())))
+    }
+}

@@ -1,0 +1,260 @@
+//! `sentinel.Runtime`: metadata that decodes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use sentinel_core::decode::{self, Decoded, JsonOptions, StorageItem, write_events, write_extrinsic};
+
+use crate::block::Block;
+use crate::build::Build;
+use crate::collect::list;
+use crate::error::{Failure, MetadataError, decode_error, guarded};
+use crate::input::{hex, input};
+use crate::names::Names;
+use crate::record;
+
+/// One runtime of the chain: its metadata, compiled for decoding.
+#[pyclass(frozen, module = "sentinel")]
+pub(crate) struct Runtime {
+    pub(crate) core: Arc<decode::Runtime>,
+    pub(crate) names: Names,
+}
+
+impl Runtime {
+    fn of(py: Python<'_>, metadata: &[u8]) -> PyResult<Self> {
+        guarded(|| {
+            let core = py.detach(|| decode::Runtime::from_metadata(metadata));
+            let core = core.map_err(|error| MetadataError::new_err(error.to_string()))?;
+            let names = Names::new(py, &core);
+            Ok(Self { core: Arc::new(core), names })
+        })
+    }
+
+    fn storage_item(&self, pallet: &str, item: &str) -> PyResult<&StorageItem> {
+        self.core.storage_item(pallet, item).ok_or_else(|| {
+            let version = self.core.version();
+            let (name, number) = (&version.spec_name, version.spec_version);
+            MetadataError::new_err(format!("{name} {number} has no storage item {pallet}.{item}"))
+        })
+    }
+
+    /// Builds something out of the caller's bytes.
+    pub(crate) fn build<'py, T>(
+        &self,
+        py: Python<'py>,
+        lean: bool,
+        work: impl FnOnce(&Build<'_, 'py>) -> Result<T, Failure>,
+    ) -> PyResult<T> {
+        guarded(|| work(&Build::new(py, &self.names, lean)).map_err(|failure| failure.raise(py)))
+    }
+}
+
+/// A value as JSON text.
+fn json<'py>(py: Python<'py>, value: Decoded<'_, '_>, options: JsonOptions) -> PyResult<Bound<'py, PyBytes>> {
+    written(py, |out| value.write_json(out, options))
+}
+
+/// What a writer of the core writes, without the interpreter's lock.
+pub(crate) fn written<'py>(
+    py: Python<'py>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), decode::DecodeError> + Send,
+) -> PyResult<Bound<'py, PyBytes>> {
+    guarded(|| {
+        let mut out = Vec::new();
+        py.detach(|| write(&mut out)).map_err(|error| decode_error(py, &error))?;
+        Ok(PyBytes::new(py, &out))
+    })
+}
+
+#[pymethods]
+impl Runtime {
+    #[new]
+    fn new(py: Python<'_>, metadata: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::of(py, &input(metadata)?)
+    }
+
+    #[classmethod]
+    fn from_file(_: &Bound<'_, PyType>, py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        Self::of(py, &std::fs::read(path)?)
+    }
+
+    #[getter]
+    fn spec_name(&self) -> &str {
+        &self.core.version().spec_name
+    }
+
+    #[getter]
+    fn spec_version(&self) -> u32 {
+        self.core.version().spec_version
+    }
+
+    #[getter]
+    fn impl_version(&self) -> u32 {
+        self.core.version().impl_version
+    }
+
+    #[getter]
+    fn transaction_version(&self) -> u32 {
+        self.core.version().transaction_version
+    }
+
+    #[getter]
+    fn metadata_version(&self) -> u32 {
+        self.core.metadata_version()
+    }
+
+    #[getter]
+    fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        hex(py, "0x", &self.core.digest())
+    }
+
+    fn __repr__(&self) -> String {
+        let version = self.core.version();
+        format!("<Runtime {} {}, metadata V{}>", version.spec_name, version.spec_version, self.core.metadata_version())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let metadata = PyBytes::new(py, slf.get().core.metadata());
+        Ok((py.get_type::<Self>(), PyTuple::new(py, [metadata])?))
+    }
+
+    #[pyo3(signature = (type_id, data, *, lean = false))]
+    fn decode<'py>(
+        &self,
+        py: Python<'py>,
+        type_id: u32,
+        data: &Bound<'py, PyAny>,
+        lean: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let data = input(data)?;
+        self.build(py, lean, |build| build.value(self.core.decode(type_id, &data)?))
+    }
+
+    #[pyo3(signature = (type_id, data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn decode_json<'py>(
+        &self,
+        py: Python<'py>,
+        type_id: u32,
+        data: &Bound<'py, PyAny>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data = input(data)?;
+        let value = self.core.decode(type_id, &data).map_err(|error| decode_error(py, &error))?;
+        json(py, value, JsonOptions { call_hashes, strict_bytes, safe_integers })
+    }
+
+    #[pyo3(signature = (data, *, lean = false))]
+    fn decode_call<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
+        let data = input(data)?;
+        self.build(py, lean, |build| build.value(self.core.call(&data)))
+    }
+
+    #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn decode_call_json<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data = input(data)?;
+        json(py, self.core.call(&data), JsonOptions { call_hashes, strict_bytes, safe_integers })
+    }
+
+    #[pyo3(signature = (pallet, item, data, *, lean = false))]
+    fn decode_storage<'py>(
+        &self,
+        py: Python<'py>,
+        pallet: &str,
+        item: &str,
+        data: &Bound<'py, PyAny>,
+        lean: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (item, data) = (self.storage_item(pallet, item)?, input(data)?);
+        self.build(py, lean, |build| build.value(item.value(&self.core, &data)))
+    }
+
+    #[pyo3(signature = (pallet, item, data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
+    fn decode_storage_json<'py>(
+        &self,
+        py: Python<'py>,
+        pallet: &str,
+        item: &str,
+        data: &Bound<'py, PyAny>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (item, data) = (self.storage_item(pallet, item)?, input(data)?);
+        json(py, item.value(&self.core, &data), JsonOptions { call_hashes, strict_bytes, safe_integers })
+    }
+
+    #[pyo3(signature = (data, *, lean = false))]
+    fn decode_extrinsic<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        lean: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let data = input(data)?;
+        self.build(py, lean, |build| record::extrinsic(build, &self.core.extrinsic(&data)?))
+    }
+
+    #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn decode_extrinsic_json<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data = input(data)?;
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        written(py, |out| write_extrinsic(&self.core.extrinsic(&data)?, options, out))
+    }
+
+    #[pyo3(signature = (data, *, lean = false))]
+    fn decode_events<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
+        let data = input(data)?;
+        self.build(py, lean, |build| {
+            let events = py.detach(|| self.core.events(&data))?;
+            let mut events = events.iter();
+            list(py, events.len(), || match events.next() {
+                Some(event) => record::event(build, event),
+                None => Ok(py.None().into_bound(py)),
+            })
+        })
+    }
+
+    #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    fn decode_events_json<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        call_hashes: bool,
+        strict_bytes: bool,
+        safe_integers: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data = input(data)?;
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        written(py, |out| write_events(None, self.core.events(&data)?.iter(), options, out))
+    }
+
+    fn index(slf: &Bound<'_, Self>, extrinsics: &Bound<'_, PyAny>, events: &Bound<'_, PyAny>) -> PyResult<Block> {
+        if extrinsics.is_instance_of::<PyString>() || extrinsics.is_instance_of::<PyBytes>() {
+            return Err(PyTypeError::new_err("a sequence of extrinsics expected, not one alone"));
+        }
+        let extrinsics = extrinsics.try_iter()?.map(|bytes| input(&bytes?)).collect::<PyResult<Vec<_>>>()?;
+        let events = input(events)?;
+        Block::index(slf, extrinsics, events)
+    }
+}
