@@ -16,7 +16,9 @@ use crate::record;
 use crate::runtime::{Runtime, written};
 use crate::view::{Events, Extrinsics};
 
-/// The extrinsics and events of one block, found but not decoded.
+/// The extrinsics and events of one block, found but not decoded. `Runtime.index` makes it.
+///
+/// Calls that answer for the whole block, such as `calls` and `to_dict`, cost far less than an object for each extrinsic or event.
 #[pyclass(frozen, module = "sentinel")]
 pub(crate) struct Block {
     pub(crate) runtime: Py<Runtime>,
@@ -128,16 +130,27 @@ impl Block {
 
 #[pymethods]
 impl Block {
+    /// The runtime that it was indexed with.
     #[getter]
     fn runtime(&self, py: Python<'_>) -> Py<Runtime> {
         self.runtime.clone_ref(py)
     }
 
+    /// The extrinsics in order; each is made when it is asked for.
+    ///
+    /// Asking for one that does not decode raises `DecodeError`.
+    ///
+    /// >>> [extrinsic.name for extrinsic in block.extrinsics]
+    /// ['set', 'add_stake', 'transfer_keep_alive']
     #[getter]
     fn extrinsics(slf: Py<Self>) -> Extrinsics {
         Extrinsics { block: slf }
     }
 
+    /// The events in order; each is made when it is asked for.
+    ///
+    /// >>> block.events[-1].name
+    /// 'ExtrinsicFailed'
     #[getter]
     fn events(slf: Py<Self>) -> Events {
         Events { block: slf }
@@ -151,10 +164,22 @@ impl Block {
         format!("<Block of {} extrinsics and {} events>", self.heads.len(), self.places.len())
     }
 
+    /// `(pallet, function)` of every extrinsic, in order; `None` for one that does not decode.
+    ///
+    /// Equal pairs are one object.
+    ///
+    /// >>> block.calls()
+    /// [('Timestamp', 'set'), ('SubtensorModule', 'add_stake'), ('Balances', 'transfer_keep_alive')]
     fn calls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         guarded(|| self.each(py, |at, head| Ok(Some(self.pair(py, at, head)?))).map_err(|failure| failure.raise(py)))
     }
 
+    /// `(pallet, event)` of every event, in order.
+    ///
+    /// Equal pairs are one object.
+    ///
+    /// >>> block.event_names()[0]
+    /// ('System', 'ExtrinsicSuccess')
     fn event_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         guarded(|| {
             let kinds = &self.runtime.get().names.events;
@@ -169,12 +194,20 @@ impl Block {
         })
     }
 
+    /// The address of every extrinsic's signer, in order; `None` where nobody signed or the extrinsic does not decode.
+    ///
+    /// >>> block.signers()[:2]
+    /// [None, '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY']
     fn signers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.runtime.get().build(py, true, |build| {
             self.each(py, |_, head| Ok(head.signer.map(|signer| build.address_text(&signer.0).into_any())))
         })
     }
 
+    /// The events of one kind, in order.
+    ///
+    /// >>> [event.extrinsic_idx for event in block.events_of("SubtensorModule", "StakeAdded")]
+    /// [1]
     fn events_of(slf: &Bound<'_, Self>, pallet: &str, name: &str) -> PyResult<Vec<Event>> {
         let block = slf.get();
         let chosen = block.places.iter().enumerate();
@@ -182,6 +215,9 @@ impl Block {
         Ok(chosen.map(|(at, place)| Event { block: slf.clone().unbind(), place: *place, at }).collect())
     }
 
+    /// `{"extrinsics": […], "events": […]}`, each as `Runtime.decode_extrinsic` and `Runtime.decode_events` make it.
+    ///
+    /// An extrinsic that does not decode is `{extrinsic_hash, error}` in its place.
     #[pyo3(signature = (*, lean = false))]
     fn to_dict<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyDict>> {
         self.runtime.get().build(py, lean, |build| {
@@ -199,6 +235,12 @@ impl Block {
         })
     }
 
+    /// `{"extrinsics": […], "events": […]}` as JSON text, with the documents that the command line prints.
+    ///
+    /// The shape of values is that of `to_dict`, that of what surrounds them is flatter. Other threads run meanwhile.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn to_json<'py>(
         &self,

@@ -9,7 +9,7 @@ use crate::error::{decode_error, guarded};
 use crate::record;
 use crate::runtime::written;
 
-/// One event of a block.
+/// One event of a block, decoded as far as it is asked.
 #[pyclass(frozen, module = "sentinel")]
 pub(crate) struct Event {
     pub(crate) block: Py<Block>,
@@ -29,26 +29,31 @@ impl Event {
 
 #[pymethods]
 impl Event {
+    /// Position in the block.
     #[getter]
     fn index(&self) -> usize {
         self.at
     }
 
+    /// Name of the pallet.
     #[getter]
     fn pallet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.read(py, |event| Ok(PyString::intern(py, event.pallet())))
     }
 
+    /// Name of the event.
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.read(py, |event| Ok(PyString::intern(py, event.name())))
     }
 
+    /// `"ApplyExtrinsic"`, `"Finalization"` or `"Initialization"`.
     #[getter]
     fn phase<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         record::phase(py, self.place.phase())
     }
 
+    /// Position of the extrinsic that it belongs to, if any.
     #[getter]
     fn extrinsic_idx(&self) -> Option<u32> {
         match self.place.phase() {
@@ -57,23 +62,33 @@ impl Event {
         }
     }
 
+    /// Its topics, as hex.
     #[getter]
     fn topics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.read(py, |event| record::topics(py, &event))
     }
 
+    /// Its fields: a dictionary if they have names, a tuple if not, the only one itself, or `None`.
+    ///
+    /// >>> block.events_of("SubtensorModule", "StakeAdded")[0].fields()[:2]
+    /// ('5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY', '5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty')
     #[pyo3(signature = (*, lean = false))]
     fn fields<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         block.runtime.get().build(py, lean, |build| build.fields_of(block.event(self.place)?.event()))
     }
 
+    /// All of it, as `Runtime.decode_events` makes it.
     #[pyo3(signature = (*, lean = false))]
     fn to_dict<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         block.runtime.get().build(py, lean, |build| record::event(build, &block.event(self.place)?))
     }
 
+    /// All of it as JSON text, as `Runtime.decode_events_json` writes it.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn to_json<'py>(
         &self,

@@ -11,7 +11,7 @@ use crate::input::hex;
 use crate::record;
 use crate::runtime::written;
 
-/// One extrinsic of a block.
+/// One extrinsic of a block, decoded as far as it is asked.
 #[pyclass(frozen, module = "sentinel")]
 pub(crate) struct Extrinsic {
     pub(crate) block: Py<Block>,
@@ -42,72 +42,89 @@ impl Extrinsic {
 
 #[pymethods]
 impl Extrinsic {
+    /// Position in the block.
     #[getter]
     fn index(&self) -> usize {
         self.at
     }
 
+    /// Name of the pallet called.
     #[getter]
     fn pallet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.read(py, |extrinsic| Ok(PyString::intern(py, extrinsic.pallet())))
     }
 
+    /// Name of the function called.
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.read(py, |extrinsic| Ok(PyString::intern(py, extrinsic.name())))
     }
 
+    /// Address of the signer; `None` where nobody signed, or with something else than an account.
     #[getter]
     fn signer<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyString>>> {
         let signer = self.read(py, |extrinsic| Ok(extrinsic.signer()))?;
         self.block.get().runtime.get().build(py, true, |build| Ok(signer.map(|signer| build.address_text(&signer.0))))
     }
 
+    /// The signer's count of extrinsics before this one.
     #[getter]
     fn nonce(&self, py: Python<'_>) -> PyResult<Option<u64>> {
         self.read(py, |extrinsic| Ok(extrinsic.nonce()))
     }
 
+    /// What was paid on top of the fee, in rao.
     #[getter]
     fn tip(&self, py: Python<'_>) -> PyResult<Option<u128>> {
         self.read(py, |extrinsic| Ok(extrinsic.tip()))
     }
 
+    /// How long it was valid: `(period, phase)` in blocks, or `"00"` for ever.
     #[getter]
     fn era<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.read(py, |extrinsic| record::era(py, &extrinsic))
     }
 
+    /// blake2b-256 of its bytes: what explorers call its hash.
     #[getter]
     fn hash<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         self.read(py, |extrinsic| Ok(hex(py, "0x", &extrinsic.hash())))
     }
 
+    /// Its bytes, with the length before them.
     #[getter]
     fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.block.get().bytes(self.at))
     }
 
+    /// Whether it was applied; `None` where the events of the block do not say.
     #[getter]
     fn success(&self, py: Python<'_>) -> PyResult<Option<bool>> {
         Ok(self.outcome(py)?.map(|outcome| *outcome == Outcome::Success))
     }
 
+    /// `"success"`, `"failed"`, or `None` where the events of the block do not say.
     #[getter]
     fn status(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
         Ok(self.success(py)?.map(|success| if success { "success" } else { "failed" }))
     }
 
+    /// Why it failed, by name.
+    ///
+    /// >>> block.extrinsics[2].error
+    /// 'SubtensorModule.NotEnoughStake'
     #[getter]
     fn error(&self, py: Python<'_>) -> PyResult<Option<String>> {
         Ok(self.failure(py)?.map(DispatchError::full_name))
     }
 
+    /// The first line of what the metadata says of its error.
     #[getter]
     fn error_description(&self, py: Python<'_>) -> PyResult<Option<&str>> {
         Ok(self.failure(py)?.and_then(|error| error.description.as_deref()))
     }
 
+    /// Its events, in order.
     #[getter]
     fn events(&self, py: Python<'_>) -> Vec<Event> {
         let places = self.block.get().places.iter().enumerate();
@@ -118,24 +135,36 @@ impl Extrinsic {
         own.map(|(at, place)| Event { block: self.block.clone_ref(py), place: *place, at }).collect()
     }
 
+    /// The arguments of its call by name.
+    ///
+    /// >>> block.extrinsics[1].args()["netuid"]
+    /// 5
+    ///
+    /// With `lean`, calls inside them are as `Runtime.decode_call` makes them with it.
     #[pyo3(signature = (*, lean = false))]
     fn args<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         block.runtime.get().build(py, lean, |build| build.fields_of(block.extrinsic(self.at)?.call()))
     }
 
+    /// Its call, as `Runtime.decode_call` makes it.
     #[pyo3(signature = (*, lean = false))]
     fn call<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         block.runtime.get().build(py, lean, |build| build.value(block.extrinsic(self.at)?.call()))
     }
 
+    /// All of it, as `Runtime.decode_extrinsic` makes it.
     #[pyo3(signature = (*, lean = false))]
     fn to_dict<'py>(&self, py: Python<'py>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         block.runtime.get().build(py, lean, |build| record::extrinsic(build, &block.extrinsic(self.at)?))
     }
 
+    /// All of it as JSON text, as `Runtime.decode_extrinsic_json` writes it.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn to_json<'py>(
         &self,

@@ -17,6 +17,16 @@ use crate::names::Names;
 use crate::record;
 
 /// One runtime of the chain: its metadata, compiled for decoding.
+///
+/// Made of metadata of version 14, 15 or 16, as bytes or `0x…` hex. Immutable, safe to share between threads; makes a few
+/// thousand strings once and is worth keeping.
+///
+/// >>> runtime.spec_name, runtime.spec_version
+/// ('node-subtensor', 461)
+///
+/// Bytes are taken as `bytes`, `bytearray`, `memoryview` or hex, here and everywhere.
+///
+/// Raises `MetadataError` for anything else than metadata.
 #[pyclass(frozen, module = "sentinel")]
 pub(crate) struct Runtime {
     pub(crate) core: Arc<decode::Runtime>,
@@ -76,36 +86,45 @@ impl Runtime {
         Self::of(py, &input(metadata)?)
     }
 
+    /// The runtime whose metadata is in this file.
+    ///
+    /// Raises `OSError` where the file cannot be read, and `MetadataError`.
     #[classmethod]
     fn from_file(_: &Bound<'_, PyType>, py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         Self::of(py, &std::fs::read(path)?)
     }
 
+    /// Name of the runtime: `node-subtensor`.
     #[getter]
     fn spec_name(&self) -> &str {
         &self.core.version().spec_name
     }
 
+    /// Grows with every change of behaviour.
     #[getter]
     fn spec_version(&self) -> u32 {
         self.core.version().spec_version
     }
 
+    /// Grows with changes that keep the behaviour.
     #[getter]
     fn impl_version(&self) -> u32 {
         self.core.version().impl_version
     }
 
+    /// Grows when the format of extrinsics changes.
     #[getter]
     fn transaction_version(&self) -> u32 {
         self.core.version().transaction_version
     }
 
+    /// Version of the metadata format: 14, 15 or 16.
     #[getter]
     fn metadata_version(&self) -> u32 {
         self.core.metadata_version()
     }
 
+    /// blake2b-256 of the metadata, as hex.
     #[getter]
     fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         hex(py, "0x", &self.core.digest())
@@ -122,6 +141,19 @@ impl Runtime {
         Ok((py.get_type::<Self>(), PyTuple::new(py, [metadata])?))
     }
 
+    /// The value of these bytes, by the id of its type in the metadata.
+    ///
+    /// Account ids are SS58 addresses, hashes and byte arrays `0x…`, byte vectors text where they are UTF-8 and `0x…` otherwise;
+    /// structs are dictionaries, tuples tuples, a variant is its name or `{name: fields}`. The value must fill the bytes.
+    ///
+    /// >>> runtime.decode(2, "0xff")
+    /// 255
+    /// >>> runtime.decode(2, b"")
+    /// Traceback (most recent call last):
+    /// ...
+    /// sentinel.DecodeError: 1 more bytes expected, 0 left at byte 0
+    ///
+    /// With `lean`, calls inside the value are as `decode_call` makes them with it.
     #[pyo3(signature = (type_id, data, *, lean = false))]
     fn decode<'py>(
         &self,
@@ -134,6 +166,13 @@ impl Runtime {
         self.build(py, lean, |build| build.value(self.core.decode(type_id, &data)?))
     }
 
+    /// The value of these bytes as JSON text, by the id of its type.
+    ///
+    /// >>> runtime.decode_json(2, b"\xff")
+    /// b'255'
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (type_id, data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn decode_json<'py>(
         &self,
@@ -149,12 +188,22 @@ impl Runtime {
         json(py, value, JsonOptions { call_hashes, strict_bytes, safe_integers })
     }
 
+    /// A call, without the envelope of an extrinsic: `{call_index, call_function, call_module, call_args, call_hash}`.
+    ///
+    /// With `lean` it is `{call_module, call_function, call_args}`, and the arguments are a dictionary by name.
+    ///
+    /// >>> runtime.decode_call(b"\0\0\x08hi", lean=True)
+    /// {'call_module': 'System', 'call_function': 'remark', 'call_args': {'remark': 'hi'}}
     #[pyo3(signature = (data, *, lean = false))]
     fn decode_call<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let data = input(data)?;
         self.build(py, lean, |build| build.value(self.core.call(&data)))
     }
 
+    /// A call as JSON text.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn decode_call_json<'py>(
         &self,
@@ -168,6 +217,12 @@ impl Runtime {
         json(py, self.core.call(&data), JsonOptions { call_hashes, strict_bytes, safe_integers })
     }
 
+    /// The value of a storage item.
+    ///
+    /// >>> runtime.decode_storage("SubtensorModule", "Tempo", "0x6801")
+    /// 360
+    ///
+    /// Raises `MetadataError` if this runtime has no such item.
     #[pyo3(signature = (pallet, item, data, *, lean = false))]
     fn decode_storage<'py>(
         &self,
@@ -181,6 +236,10 @@ impl Runtime {
         self.build(py, lean, |build| build.value(item.value(&self.core, &data)))
     }
 
+    /// The value of a storage item as JSON text.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (pallet, item, data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
     #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn decode_storage_json<'py>(
@@ -197,6 +256,10 @@ impl Runtime {
         json(py, item.value(&self.core, &data), JsonOptions { call_hashes, strict_bytes, safe_integers })
     }
 
+    /// An extrinsic, as blocks hold it: with its length before it.
+    ///
+    /// It has `extrinsic_hash`, `extrinsic_length` and `call`; if signed also `address`, `signature`, `era`, `nonce`, `tip` and
+    /// `mode`. With `lean` it has `address`, `nonce`, `tip`, `era` and `call`, signed or not, and nothing is hashed.
     #[pyo3(signature = (data, *, lean = false))]
     fn decode_extrinsic<'py>(
         &self,
@@ -208,6 +271,10 @@ impl Runtime {
         self.build(py, lean, |build| record::extrinsic(build, &self.core.extrinsic(&data)?))
     }
 
+    /// An extrinsic as JSON text, the document that the command line prints.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn decode_extrinsic_json<'py>(
         &self,
@@ -222,6 +289,16 @@ impl Runtime {
         written(py, |out| write_extrinsic(&self.core.extrinsic(&data)?, options, out))
     }
 
+    /// All events of a block: the value of `System.Events`.
+    ///
+    /// Each is `{phase, extrinsic_idx, event, event_index, module_id, event_id, attributes, topics}`, where `event` says most of it
+    /// once more; its `attributes` are the very same object. With `lean` there is neither `event` nor `event_index`, and `topics` is
+    /// a tuple.
+    ///
+    /// >>> runtime.decode_events("0x0401000000", lean=True)
+    /// Traceback (most recent call last):
+    /// ...
+    /// sentinel.DecodeError: 2 more bytes expected, 0 left at byte 5, in [0].dispatch_info, of System.ExtrinsicSuccess
     #[pyo3(signature = (data, *, lean = false))]
     fn decode_events<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let data = input(data)?;
@@ -235,6 +312,10 @@ impl Runtime {
         })
     }
 
+    /// All events of a block as JSON text, as the command line prints them.
+    ///
+    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `safe_integers` writes integers beyond 2^53 as strings.
     #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn decode_events_json<'py>(
         &self,
@@ -249,6 +330,17 @@ impl Runtime {
         written(py, |out| write_events(None, self.core.events(&data)?.iter(), options, out))
     }
 
+    /// Finds every extrinsic and event of a block, by name, and decodes none of their fields.
+    ///
+    /// `extrinsics` each with its length before it, as a node gives them; `events` the value of `System.Events`. Other threads run
+    /// meanwhile.
+    ///
+    /// >>> block = runtime.index(["0x280402000b63ce64c69101"], "0x00")
+    /// >>> block.calls()
+    /// [('Timestamp', 'set')]
+    ///
+    /// Raises `DecodeError` for events that do not decode. An extrinsic that does not decode hides nothing else: it raises when it
+    /// is asked for.
     fn index(slf: &Bound<'_, Self>, extrinsics: &Bound<'_, PyAny>, events: &Bound<'_, PyAny>) -> PyResult<Block> {
         if extrinsics.is_instance_of::<PyString>() || extrinsics.is_instance_of::<PyBytes>() {
             return Err(PyTypeError::new_err("a sequence of extrinsics expected, not one alone"));

@@ -3,7 +3,8 @@
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::PySlice;
+use pyo3::intern;
+use pyo3::types::{PyRange, PySlice};
 
 use crate::block::Block;
 use crate::error::{decode_error, guarded};
@@ -53,6 +54,14 @@ fn pick<'py, T: IntoPyObject<'py>>(
     }
 }
 
+/// `map(sequence.__getitem__, range(len(sequence)))`: one item after the other, each made when it is its turn.
+fn each<'py>(sequence: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = sequence.py();
+    let item = sequence.getattr(intern!(py, "__getitem__"))?;
+    let range = PyRange::new(py, 0, isize::try_from(sequence.len()?)?)?;
+    py.import(intern!(py, "builtins"))?.call_method1(intern!(py, "map"), (item, range))
+}
+
 #[pymethods]
 impl Extrinsics {
     fn __len__(&self) -> usize {
@@ -67,6 +76,10 @@ impl Extrinsics {
                 Ok(Extrinsic { block: self.block.clone_ref(py), at })
             })
         })
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        each(slf.as_any())
     }
 
     fn __repr__(&self) -> String {
@@ -86,6 +99,10 @@ impl Events {
             let place = *places.get(at).ok_or_else(|| PyIndexError::new_err("index out of range"))?;
             Ok(Event { block: self.block.clone_ref(py), place, at })
         })
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        each(slf.as_any())
     }
 
     fn __repr__(&self) -> String {

@@ -11,8 +11,6 @@ Values have the shape that `bittensor_core` gives them, so code written for it k
 costs time and is seldom looked at. Whatever goes wrong is a `sentinel.Error`.
 """
 
-from collections.abc import Sequence as _Sequence
-
 from ._native import (
     Block,
     DecodeError,
@@ -25,9 +23,6 @@ from ._native import (
     MetadataError,
     Runtime,
 )
-
-_Sequence.register(Extrinsics)
-_Sequence.register(Events)
 
 __all__ = [
     "Block",
