@@ -1,11 +1,11 @@
 //! The exceptions of the package, and the guard that turns a panic into one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use sentinel_core::decode::{self, Step, VisitError};
+
+use crate::panic::caught;
 
 create_exception!(sentinel, Error, PyException, "Anything that sentinel raises.");
 create_exception!(sentinel, DecodeError, Error, "Bytes that are not what they should be.");
@@ -61,42 +61,27 @@ impl Failure {
 /// A `DecodeError` with the offset, path and item of the Rust error beside its text.
 #[cold]
 pub(crate) fn decode_error(py: Python<'_>, error: &decode::DecodeError) -> PyErr {
-    let raised = DecodeError::new_err(error.to_string());
-    let value = raised.value(py);
-    let known = value
-        .setattr("offset", error.offset())
-        .and_then(|()| value.setattr("path", error.path()))
-        .and_then(|()| value.setattr("item", error.item()));
-    match known {
-        Ok(()) => raised,
-        Err(out_of_memory) => out_of_memory,
-    }
+    located(py, error.to_string(), error.offset(), &error.path(), error.item())
 }
 
 /// A `DecodeError` for bytes that never came as far as a type.
 #[cold]
 pub(crate) fn input_error(py: Python<'_>, text: String) -> PyErr {
+    located(py, text, 0, "", None)
+}
+
+fn located(py: Python<'_>, text: String, offset: usize, path: &str, item: Option<&str>) -> PyErr {
     let raised = DecodeError::new_err(text);
     let value = raised.value(py);
-    match value
-        .setattr("offset", 0)
-        .and_then(|()| value.setattr("path", ""))
-        .and_then(|()| value.setattr("item", py.None()))
-    {
-        Ok(()) => raised,
-        Err(out_of_memory) => out_of_memory,
-    }
+    let known = value
+        .setattr("offset", offset)
+        .and_then(|()| value.setattr("path", path))
+        .and_then(|()| value.setattr("item", item));
+    known.err().unwrap_or(raised)
 }
 
 /// Runs what could panic, which would be a mistake of ours: the caller gets an ordinary exception, never a
 /// `BaseException` that no handler expects.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
-        Err(InternalError::new_err(what))
-    })
+    caught(work).unwrap_or_else(|message| Err(InternalError::new_err(message)))
 }

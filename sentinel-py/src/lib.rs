@@ -11,6 +11,7 @@ mod extrinsic;
 mod input;
 mod kind;
 mod names;
+mod panic;
 mod record;
 mod runtime;
 mod view;

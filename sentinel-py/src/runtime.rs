@@ -295,10 +295,10 @@ impl Runtime {
     /// once more; its `attributes` are the very same object. With `lean` there is neither `event` nor `event_index`, and `topics` is
     /// a tuple.
     ///
-    /// >>> runtime.decode_events("0x0401000000", lean=True)
+    /// >>> runtime.decode_events("0x040000000000", lean=True)
     /// Traceback (most recent call last):
     /// ...
-    /// sentinel.DecodeError: 2 more bytes expected, 0 left at byte 5, in [0].dispatch_info, of System.ExtrinsicSuccess
+    /// sentinel.DecodeError: 1 more bytes expected, 0 left at byte 6, in [0]
     #[pyo3(signature = (data, *, lean = false))]
     fn decode_events<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let data = input(data)?;

@@ -2,8 +2,8 @@
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyIndexError;
-use pyo3::prelude::*;
 use pyo3::intern;
+use pyo3::prelude::*;
 use pyo3::types::{PyRange, PySlice};
 
 use crate::block::Block;

@@ -1,0 +1,131 @@
+"""Values have the shape that users of `bittensor_core` know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sentinel
+
+from .conftest import RawBlock
+
+ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
+
+
+def test_a_signed_extrinsic_has_every_key_of_the_sdk(block: sentinel.Block) -> None:
+    extrinsic = block.to_dict()["extrinsics"][1]
+    assert list(extrinsic) == [
+        "extrinsic_hash", "extrinsic_length", "address", "signature", "era", "nonce", "tip", "mode", "call",
+    ]  # fmt: skip
+    assert extrinsic["address"] == ALICE
+    assert extrinsic["signature"] == {"Sr25519": "0x" + "55" * 64}
+    assert extrinsic["era"] == (64, 14)
+    assert (extrinsic["nonce"], extrinsic["tip"], extrinsic["mode"]) == (7, 0, {"mode": "Disabled"})
+    call = extrinsic["call"]
+    assert list(call) == ["call_index", "call_function", "call_module", "call_args", "call_hash"]
+    assert call["call_args"] == [
+        {"name": "hotkey", "type": "AccountId", "value": BOB},
+        {"name": "netuid", "type": "NetUid", "value": 5},
+        {"name": "amount_staked", "type": "TaoBalance", "value": 2_000_000_000},
+    ]
+
+
+def test_an_inherent_has_no_keys_of_a_signature(block: sentinel.Block) -> None:
+    assert list(block.to_dict()["extrinsics"][0]) == ["extrinsic_hash", "extrinsic_length", "call"]
+
+
+def test_a_lean_extrinsic_always_has_the_same_keys(block: sentinel.Block) -> None:
+    inherent, signed, _ = block.to_dict(lean=True)["extrinsics"]
+    assert list(inherent) == list(signed) == ["address", "nonce", "tip", "era", "call"]
+    assert inherent["address"] is None
+    assert signed["call"] == {
+        "call_module": "SubtensorModule",
+        "call_function": "add_stake",
+        "call_args": {"hotkey": BOB, "netuid": 5, "amount_staked": 2_000_000_000},
+    }
+
+
+def test_an_event_says_everything_twice_and_a_lean_one_once(block: sentinel.Block) -> None:
+    transfer = {"from": ALICE, "to": BOB, "amount": 10**9}
+    event = block.to_dict()["events"][1]
+    assert event == {
+        "phase": "ApplyExtrinsic",
+        "extrinsic_idx": 1,
+        "event": {"event_index": "0502", "module_id": "Balances", "event_id": "Transfer", "attributes": transfer},
+        "event_index": 5,
+        "module_id": "Balances",
+        "event_id": "Transfer",
+        "attributes": transfer,
+        "topics": ["0x" + "11" * 32],
+    }
+    assert block.to_dict(lean=True)["events"][1] == {
+        "phase": "ApplyExtrinsic",
+        "extrinsic_idx": 1,
+        "module_id": "Balances",
+        "event_id": "Transfer",
+        "attributes": transfer,
+        "topics": ("0x" + "11" * 32,),
+    }
+
+
+def test_unnamed_fields_are_a_tuple_and_a_phase_without_extrinsic_has_none(block: sentinel.Block) -> None:
+    events = block.to_dict()["events"]
+    assert events[2]["attributes"] == (ALICE, BOB, 2_000_000_000, 1_990_000_000, 5, 5_000_000)
+    assert (events[4]["phase"], events[4]["extrinsic_idx"]) == ("Finalization", None)
+
+
+def test_dictionaries_of_one_kind_are_not_one_dictionary(block: sentinel.Block) -> None:
+    first, again = block.to_dict(), block.to_dict()
+    first["events"][1]["attributes"]["amount"] = 0
+    first["extrinsics"][1]["call"]["call_args"][1]["value"] = 6
+    first["events"][0]["topics"].append("0x")
+    assert again["events"][1]["attributes"]["amount"] == 10**9
+    assert block.to_dict() == again
+
+
+def test_a_list_of_the_same_decodes_one_by_one(runtime: sentinel.Runtime, raw: RawBlock, block: sentinel.Block) -> None:
+    whole = block.to_dict()
+    assert [runtime.decode_extrinsic(extrinsic) for extrinsic in raw["extrinsics"]] == whole["extrinsics"]
+    assert runtime.decode_events(raw["events"]) == whole["events"]
+    assert [extrinsic.to_dict() for extrinsic in block.extrinsics] == whole["extrinsics"]
+    assert [event.to_dict(lean=True) for event in block.events] == block.to_dict(lean=True)["events"]
+
+
+def test_json_holds_the_same_values(block: sentinel.Block) -> None:
+    document = json.loads(block.to_json(call_hashes=True))
+    whole = json.loads(json.dumps(block.to_dict()))
+    for ours, theirs in zip(document["extrinsics"], whole["extrinsics"], strict=True):
+        assert ours["call"] == theirs["call"]
+        assert ours["extrinsic_hash"] == theirs["extrinsic_hash"]
+        assert ours["address"] == theirs.get("address")
+    for ours, theirs in zip(document["events"], whole["events"], strict=True):
+        assert ours["attributes"] == theirs["attributes"]
+        assert ours["event_index"] == theirs["event"]["event_index"]
+    assert block.extrinsics[1].to_json(call_hashes=True) == json.dumps(
+        document["extrinsics"][1], separators=(",", ":")
+    ).encode()
+
+
+def test_integers_are_exact_and_empty_structs_are_as_the_sdk_has_them(runtime: sentinel.Runtime) -> None:
+    types: dict[str, Any] = {"u8": 2}
+    assert runtime.decode(types["u8"], b"\xff") == 255
+    assert runtime.decode_storage("System", "Number", b"\xff" * 4) == 2**32 - 1
+    assert runtime.decode_storage("Balances", "TotalIssuance", b"\xff" * 8) == 2**64 - 1
+
+
+def test_recorded_blocks_of_an_old_runtime(recorded: tuple[sentinel.Runtime, list[RawBlock]]) -> None:
+    runtime, blocks = recorded
+    assert runtime.spec_version == 218
+    indexed = [runtime.index(**raw) for raw in blocks]
+    calls = {call for block in indexed for call in block.calls()}
+    assert ("SubtensorModule", "set_weights") in calls
+    assert ("Proxy", "proxy") in calls
+    for block in indexed:
+        whole = block.to_dict()
+        assert len(whole["extrinsics"]) == len(block.calls())
+        assert not [extrinsic for extrinsic in whole["extrinsics"] if "error" in extrinsic]
+        names = [(event["module_id"], event["event_id"]) for event in whole["events"]]
+        assert names == block.event_names()
+        assert [extrinsic.get("address") for extrinsic in whole["extrinsics"]] == block.signers()
+        json.loads(block.to_json())
