@@ -37,10 +37,13 @@ pub(crate) struct Kind {
     pub(crate) arguments: OnceLock<Vec<Py<PyDict>>>,
 }
 
+/// The kinds of one pallet, by index.
+type Pallet = Box<[OnceLock<Box<Kind>>]>;
+
 /// The kinds of one runtime's calls or events, each made when it is first met.
 pub(crate) struct Kinds {
     events: bool,
-    pallets: Box<[OnceLock<Box<[OnceLock<Box<Kind>>]>>]>,
+    pallets: Box<[OnceLock<Pallet>]>,
 }
 
 impl Kinds {
