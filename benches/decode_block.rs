@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::TryStreamExt;
-use sentinel_core::decode::{JsonOptions, write_events};
+use sentinel_core::decode::{JsonOptions, JsonWriter};
 use sentinel_core::source::{ArchiveSource, BlockSource, RawBlock};
 use sentinel_core::storage::ObjectStorage;
 
@@ -37,16 +37,13 @@ fn decode(criterion: &mut Criterion) {
         });
     });
     group.bench_function(name("json"), |bencher| {
-        let mut out = Vec::new();
+        let mut writer = JsonWriter::new(JsonOptions::default());
         bencher.iter(|| {
             for block in &blocks {
-                out.clear();
+                writer.clear();
                 let index = block.runtime.index(&block.extrinsics, &block.events).expect("it decodes");
-                for extrinsic in index.extrinsics().iter().flatten() {
-                    extrinsic.call().write_json(&mut out, JsonOptions::default()).expect("it decodes");
-                }
-                write_events(None, index.events().iter(), JsonOptions::default(), &mut out).expect("it decodes");
-                black_box(&out);
+                index.write_json(&mut writer).expect("it decodes");
+                black_box(writer.as_bytes());
             }
         });
     });

@@ -6,7 +6,7 @@ mod refusal;
 use parity_scale_codec::{Compact, Encode};
 use refusal::{on_a_small_stack, outcome, refusal};
 use scale_info::TypeDefPrimitive as P;
-use sentinel_core::decode::{DecodeErrorKind, JsonOptions, Runtime, strip_docs};
+use sentinel_core::decode::{DecodeErrorKind, JsonOptions, JsonWriter, Runtime, strip_docs};
 use sentinel_support::extra_types::ExtraTypes;
 use sentinel_support::extrinsics::{self, Signed, applying, bare, id, record, signed, vector, with_length};
 use sentinel_support::mutations::mutate;
@@ -374,10 +374,10 @@ fn mutated(count: usize, seed: u64) {
             if let Ok(index) = runtime.index(&block, &events) {
                 index.events().iter().for_each(|event| drop(outcome(&event.event())));
                 for at in 0..block.len() {
-                    let mut out = Vec::new();
-                    match index.write_extrinsic(at, Some(1), JsonOptions::default(), &mut out) {
-                        Ok(()) => assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok()),
-                        Err(_) => assert!(out.is_empty(), "nothing is written on an error"),
+                    let mut out = JsonWriter::new(JsonOptions::default());
+                    match index.write_extrinsic(at, Some(1), &mut out) {
+                        Ok(()) => assert!(serde_json::from_slice::<serde_json::Value>(out.as_bytes()).is_ok()),
+                        Err(_) => assert!(out.as_bytes().is_empty(), "nothing is written on an error"),
                     }
                 }
             }

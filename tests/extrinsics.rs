@@ -2,7 +2,7 @@
 
 use parity_scale_codec::{Compact, Encode};
 use sentinel_core::chain::AccountId;
-use sentinel_core::decode::{DecodeErrorKind, DispatchError, JsonOptions, Outcome, Phase, Value};
+use sentinel_core::decode::{DecodeErrorKind, DispatchError, JsonOptions, JsonWriter, Outcome, Phase, Value};
 use sentinel_support::blocks::{ALICE, BOB, Block, DISPATCH_INFO, NOT_ENOUGH_STAKE, account, transfer};
 use sentinel_support::exact_json::{Json, parse};
 use sentinel_support::extrinsics::{
@@ -37,9 +37,9 @@ fn signed_extrinsics_show_who_and_how() {
                 let Ok(Value::Call(call)) = extrinsic.call().to_value() else { panic!("a call") };
                 assert_eq!(call.arg("dest").and_then(Value::as_account), Some(AccountId(account(BOB))));
                 assert_eq!(call.arg("value").and_then(Value::as_u64), Some(5));
-                let mut out = Vec::new();
-                sentinel_core::decode::write_extrinsic(&extrinsic, JsonOptions::default(), &mut out).expect("JSON");
-                let document = parse(&String::from_utf8(out).expect("UTF-8")).expect("JSON");
+                let mut out = JsonWriter::new(JsonOptions::default());
+                sentinel_core::decode::write_extrinsic(&extrinsic, &mut out).expect("JSON");
+                let document = parse(&String::from_utf8(out.into_bytes()).expect("UTF-8")).expect("JSON");
                 assert_eq!(document.get("era"), Some(&parse(era_json).expect("JSON")));
                 assert_eq!(document.get("nonce"), Some(&Json::Plain(nonce.to_string())));
                 assert_eq!(document.get("tip"), Some(&Json::Plain(tip.to_string())));
@@ -187,11 +187,12 @@ fn one_bad_extrinsic_does_not_hide_the_others() {
     block.extrinsics = vec![bare(4, &call), vec![8, 4, 250], bare(4, &call)];
     block.index(|index| {
         assert_eq!(index.extrinsics().iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-        let mut out = b"kept".to_vec();
-        let error = index.write_extrinsic(1, Some(1), JsonOptions::default(), &mut out).expect_err("a bad extrinsic");
+        let mut out = JsonWriter::new(JsonOptions::default());
+        out.buffer().extend_from_slice(b"kept");
+        let error = index.write_extrinsic(1, Some(1), &mut out).expect_err("a bad extrinsic");
         assert_eq!(error.to_string(), "no variant with index 250 at byte 2, in pallet index");
-        assert_eq!(out, b"kept");
-        assert!(index.write_extrinsic(2, Some(1), JsonOptions::default(), &mut out).is_ok());
+        assert_eq!(out.as_bytes(), b"kept");
+        assert!(index.write_extrinsic(2, Some(1), &mut out).is_ok());
     });
 }
 
@@ -256,9 +257,10 @@ fn a_document_has_the_keys_that_users_know() {
     };
     let document = |block: &Block, number: Option<u64>| {
         block.index(|index| {
-            let mut out = Vec::new();
-            index.write_extrinsic(0, number, JsonOptions::default(), &mut out).expect("JSON");
-            let text = String::from_utf8(out).expect("UTF-8");
+            let options = JsonOptions { extrinsic_hashes: true, ..JsonOptions::default() };
+            let mut out = JsonWriter::new(options);
+            index.write_extrinsic(0, number, &mut out).expect("JSON");
+            let text = String::from_utf8(out.into_bytes()).expect("UTF-8");
             (parse(&text).expect("JSON"), text)
         })
     };

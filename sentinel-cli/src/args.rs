@@ -61,7 +61,12 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn json(&self, call_hashes: bool) -> JsonOptions {
-        JsonOptions { strict_bytes: self.strict, safe_integers: self.safe_integers, call_hashes }
+        JsonOptions {
+            strict_bytes: self.strict,
+            safe_integers: self.safe_integers,
+            extrinsic_hashes: true,
+            call_hashes,
+        }
     }
 
     /// A usage error for flags that this command would have to ignore.

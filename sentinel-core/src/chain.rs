@@ -6,6 +6,7 @@ mod block;
 mod netuid;
 mod network;
 
+pub(crate) use account::SS58_LEN;
 pub use account::{AccountId, Ss58Error};
 pub use amount::{RAO_PER_TAO, Rao};
 pub use block::{BlockHash, BlockId, BlockRef, Finality, Header, ParseBlockIdError, blake2_256};

@@ -68,7 +68,7 @@ class Ours:
         return index.calls(), index.event_names(), index.signers()
 
     def json(self, block: Block) -> bytes:
-        return self.runtime.index(*block).to_json(call_hashes=True)
+        return self.runtime.index(*block).to_json(extrinsic_hashes=True, call_hashes=True)
 
 
 def read_corpus(path: Path) -> list[Block]:

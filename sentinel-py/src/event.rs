@@ -6,8 +6,8 @@ use sentinel_core::decode::{self, EventPlace, JsonOptions, Phase, write_event};
 
 use crate::block::Block;
 use crate::error::{decode_error, guarded};
+use crate::json::written;
 use crate::record;
-use crate::runtime::written;
 
 /// One event of a block, decoded as far as it is asked.
 #[pyclass(frozen, module = "sentinel")]
@@ -38,13 +38,13 @@ impl Event {
     /// Name of the pallet.
     #[getter]
     fn pallet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        self.read(py, |event| Ok(PyString::intern(py, event.pallet())))
+        self.read(py, |event| Ok(self.block.get().runtime.get().names.get(py, Some(event.pallet_id())).clone()))
     }
 
     /// Name of the event.
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        self.read(py, |event| Ok(PyString::intern(py, event.name())))
+        self.read(py, |event| Ok(self.block.get().runtime.get().names.get(py, Some(event.name_id())).clone()))
     }
 
     /// `"ApplyExtrinsic"`, `"Finalization"` or `"Initialization"`.
@@ -97,9 +97,9 @@ impl Event {
         strict_bytes: bool,
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers, ..JsonOptions::default() };
         let block = self.block.get();
-        written(py, |out| write_event(None, &block.event(self.place)?, options, out))
+        written(py, options, |writer| write_event(None, &block.event(self.place)?, writer))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

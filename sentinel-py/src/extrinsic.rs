@@ -8,8 +8,8 @@ use crate::block::Block;
 use crate::error::{decode_error, guarded};
 use crate::event::Event;
 use crate::input::hex;
+use crate::json::written;
 use crate::record;
-use crate::runtime::written;
 
 /// One extrinsic of a block, decoded as far as it is asked.
 #[pyclass(frozen, module = "sentinel")]
@@ -51,13 +51,13 @@ impl Extrinsic {
     /// Name of the pallet called.
     #[getter]
     fn pallet<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        self.read(py, |extrinsic| Ok(PyString::intern(py, extrinsic.pallet())))
+        self.read(py, |extrinsic| Ok(self.block.get().runtime.get().names.get(py, Some(extrinsic.pallet_id())).clone()))
     }
 
     /// Name of the function called.
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        self.read(py, |extrinsic| Ok(PyString::intern(py, extrinsic.name())))
+        self.read(py, |extrinsic| Ok(self.block.get().runtime.get().names.get(py, Some(extrinsic.name_id())).clone()))
     }
 
     /// Address of the signer; `None` where nobody signed, or with something else than an account.
@@ -163,19 +163,20 @@ impl Extrinsic {
 
     /// All of it as JSON text, as `Runtime.decode_extrinsic_json` writes it.
     ///
-    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `extrinsic_hashes` and `call_hashes` add the blake2b hash of every extrinsic and call, `strict_bytes` writes byte vectors as hex even where they are text,
     /// `safe_integers` writes integers beyond 2^53 as strings.
-    #[pyo3(signature = (*, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    #[pyo3(signature = (*, extrinsic_hashes = false, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn to_json<'py>(
         &self,
         py: Python<'py>,
+        extrinsic_hashes: bool,
         call_hashes: bool,
         strict_bytes: bool,
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
+        let options = JsonOptions { extrinsic_hashes, call_hashes, strict_bytes, safe_integers };
         let block = self.block.get();
-        written(py, |out| write_extrinsic(&block.extrinsic(self.at)?, options, out))
+        written(py, options, |writer| write_extrinsic(&block.extrinsic(self.at)?, writer))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

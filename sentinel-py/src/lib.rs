@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod extrinsic;
 mod input;
+mod json;
 mod kind;
 mod names;
 mod panic;

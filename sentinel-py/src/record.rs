@@ -45,10 +45,8 @@ pub(crate) fn extrinsic<'py>(build: &Build<'_, 'py>, extrinsic: &Extrinsic<'_, '
 }
 
 /// What stands in the place of an extrinsic that does not decode.
-pub(crate) fn unreadable<'py>(build: &Build<'_, 'py>, hash: &[u8], error: &DecodeError) -> Built<'py> {
-    let py = build.py;
-    let record = dict!(py, { "extrinsic_hash": hex(py, "0x", hash), "error": error.to_string() });
-    Ok(record.into_any())
+pub(crate) fn unreadable<'py>(build: &Build<'_, 'py>, at: usize, error: &DecodeError) -> Built<'py> {
+    Ok(dict!(build.py, { "index": at, "decode_error": error.to_string() }).into_any())
 }
 
 /// The key that the SDK shows an extension under.
@@ -100,8 +98,9 @@ pub(crate) fn event<'py>(build: &Build<'_, 'py>, event: &EventRecord<'_, '_>) ->
 /// What all events of this one's kind share.
 pub(crate) fn kind_of<'a>(build: &Build<'a, '_>, event: &EventRecord<'_, '_>) -> PyResult<&'a Kind> {
     let py = build.py;
-    let names = || Ok((PyString::intern(py, event.pallet()), PyString::intern(py, event.name())));
-    build.names().events.get(py, event.index(), names)
+    let names = build.names();
+    let pair = || Ok((names.get(py, Some(event.pallet_id())).clone(), names.get(py, Some(event.name_id())).clone()));
+    names.events.get(py, event.index(), pair)
 }
 
 /// The name of a phase.

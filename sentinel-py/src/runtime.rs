@@ -6,13 +6,14 @@ use std::sync::Arc;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
-use sentinel_core::decode::{self, Decoded, JsonOptions, StorageItem, write_events, write_extrinsic};
+use sentinel_core::decode::{self, JsonOptions, StorageItem, write_events, write_extrinsic};
 
 use crate::block::Block;
 use crate::build::Build;
 use crate::collect::list;
-use crate::error::{Failure, MetadataError, decode_error, guarded};
+use crate::error::{Failure, MetadataError, guarded};
 use crate::input::{hex, input};
+use crate::json::written;
 use crate::names::Names;
 use crate::record;
 
@@ -60,23 +61,6 @@ impl Runtime {
     ) -> PyResult<T> {
         guarded(|| work(&Build::new(py, &self.names, lean)).map_err(|failure| failure.raise(py)))
     }
-}
-
-/// A value as JSON text.
-fn json<'py>(py: Python<'py>, value: Decoded<'_, '_>, options: JsonOptions) -> PyResult<Bound<'py, PyBytes>> {
-    written(py, |out| value.write_json(out, options))
-}
-
-/// What a writer of the core writes, without the interpreter's lock.
-pub(crate) fn written<'py>(
-    py: Python<'py>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), decode::DecodeError> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
-    guarded(|| {
-        let mut out = Vec::new();
-        py.detach(|| write(&mut out)).map_err(|error| decode_error(py, &error))?;
-        Ok(PyBytes::new(py, &out))
-    })
 }
 
 #[pymethods]
@@ -184,8 +168,8 @@ impl Runtime {
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let data = input(data)?;
-        let value = self.core.decode(type_id, &data).map_err(|error| decode_error(py, &error))?;
-        json(py, value, JsonOptions { call_hashes, strict_bytes, safe_integers })
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers, ..JsonOptions::default() };
+        written(py, options, |writer| self.core.decode(type_id, &data)?.write_to(writer))
     }
 
     /// A call, without the envelope of an extrinsic: `{call_index, call_function, call_module, call_args, call_hash}`.
@@ -214,7 +198,8 @@ impl Runtime {
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let data = input(data)?;
-        json(py, self.core.call(&data), JsonOptions { call_hashes, strict_bytes, safe_integers })
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers, ..JsonOptions::default() };
+        written(py, options, |writer| self.core.call(&data).write_to(writer))
     }
 
     /// The value of a storage item.
@@ -253,7 +238,8 @@ impl Runtime {
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (item, data) = (self.storage_item(pallet, item)?, input(data)?);
-        json(py, item.value(&self.core, &data), JsonOptions { call_hashes, strict_bytes, safe_integers })
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers, ..JsonOptions::default() };
+        written(py, options, |writer| item.value(&self.core, &data).write_to(writer))
     }
 
     /// An extrinsic, as blocks hold it: with its length before it.
@@ -273,20 +259,21 @@ impl Runtime {
 
     /// An extrinsic as JSON text, the document that the command line prints.
     ///
-    /// `call_hashes` adds the blake2b hash of every call, `strict_bytes` writes byte vectors as hex even where they are text,
+    /// `extrinsic_hashes` and `call_hashes` add the blake2b hash of every extrinsic and call, `strict_bytes` writes byte vectors as hex even where they are text,
     /// `safe_integers` writes integers beyond 2^53 as strings.
-    #[pyo3(signature = (data, *, call_hashes = false, strict_bytes = false, safe_integers = false))]
+    #[pyo3(signature = (data, *, extrinsic_hashes = false, call_hashes = false, strict_bytes = false, safe_integers = false))]
     fn decode_extrinsic_json<'py>(
         &self,
         py: Python<'py>,
         data: &Bound<'py, PyAny>,
+        extrinsic_hashes: bool,
         call_hashes: bool,
         strict_bytes: bool,
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let data = input(data)?;
-        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
-        written(py, |out| write_extrinsic(&self.core.extrinsic(&data)?, options, out))
+        let options = JsonOptions { extrinsic_hashes, call_hashes, strict_bytes, safe_integers };
+        written(py, options, |writer| write_extrinsic(&self.core.extrinsic(&data)?, writer))
     }
 
     /// All events of a block: the value of `System.Events`.
@@ -326,8 +313,8 @@ impl Runtime {
         safe_integers: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let data = input(data)?;
-        let options = JsonOptions { call_hashes, strict_bytes, safe_integers };
-        written(py, |out| write_events(None, self.core.events(&data)?.iter(), options, out))
+        let options = JsonOptions { call_hashes, strict_bytes, safe_integers, ..JsonOptions::default() };
+        written(py, options, |writer| write_events(None, self.core.events(&data)?.iter(), writer))
     }
 
     /// Finds every extrinsic and event of a block, by name, and decodes none of their fields.

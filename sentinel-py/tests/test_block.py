@@ -67,9 +67,9 @@ def test_an_extrinsic_that_does_not_decode_hides_nothing_else(runtime: sentinel.
     with pytest.raises(sentinel.DecodeError, match="format byte 0xff"):
         block.extrinsics[0]
     first, second, _ = block.to_dict()["extrinsics"]
-    assert set(first) == {"extrinsic_hash", "error"}
+    assert first == {"index": 0, "decode_error": "extrinsic format byte 0xff is not known at byte 1"}
     assert second["call"]["call_function"] == "add_stake"
-    assert b'"error":"extrinsic format byte 0xff is not known at byte 1"' in block.to_json()
+    assert b'"decode_error":"extrinsic format byte 0xff is not known at byte 1"' in block.to_json()
 
 
 def test_fields_are_not_decoded_before_they_are_asked_for(runtime: sentinel.Runtime, raw: RawBlock) -> None:

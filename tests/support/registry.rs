@@ -125,12 +125,30 @@ impl Registry {
         bytes
     }
 
-    fn find(&self, outer: u32, pallet: &str, name: &str) -> (&Variant<PortableForm>, &Variant<PortableForm>) {
-        let found = self.variant(outer, pallet).and_then(|outer| {
-            let [field] = outer.fields.as_slice() else { return None };
-            Some((outer, self.variant(field.ty.id, name)?))
-        });
-        found.unwrap_or_else(|| panic!("the runtime has {pallet}.{name}"))
+    /// Whether the runtime has this call.
+    pub fn has_call(&self, pallet: &str, name: &str) -> bool {
+        self.search(self.call, pallet, name).is_some()
+    }
+
+    /// Whether the runtime has this event.
+    pub fn has_event(&self, pallet: &str, name: &str) -> bool {
+        self.search(self.event, pallet, name).is_some()
+    }
+
+    /// Pallet and item of an outer enum.
+    pub(crate) fn find(
+        &self,
+        outer: u32,
+        pallet: &str,
+        name: &str,
+    ) -> (&Variant<PortableForm>, &Variant<PortableForm>) {
+        self.search(outer, pallet, name).unwrap_or_else(|| panic!("the runtime has {pallet}.{name}"))
+    }
+
+    fn search(&self, outer: u32, pallet: &str, name: &str) -> Option<(&Variant<PortableForm>, &Variant<PortableForm>)> {
+        let outer = self.variant(outer, pallet)?;
+        let [field] = outer.fields.as_slice() else { return None };
+        Some((outer, self.variant(field.ty.id, name)?))
     }
 
     fn variant(&self, id: u32, name: &str) -> Option<&Variant<PortableForm>> {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read, Write};
 
-use sentinel_core::decode::{DecodeError, JsonOptions, Runtime, write_events, write_extrinsic};
+use sentinel_core::decode::{DecodeError, JsonOptions, JsonWriter, Runtime, write_events, write_extrinsic};
 use serde::Deserialize;
 
 use crate::args::{Common, Decode, Flag, What};
@@ -119,27 +119,34 @@ impl Decoder<'_> {
 
     fn value(&self, kind: Kind, bytes: &[u8], json: &mut Vec<u8>) -> Result<(), String> {
         let decode = |error: DecodeError| error.to_string();
+        let mut writer = JsonWriter::new(self.json);
         match kind {
             Kind::Type(id) => {
-                self.runtime.decode(id, bytes).and_then(|value| value.write_json(json, self.json)).map_err(decode)
+                return self
+                    .runtime
+                    .decode(id, bytes)
+                    .and_then(|value| value.write_json(json, self.json))
+                    .map_err(decode);
             }
-            Kind::What(What::Call) => self.runtime.call(bytes).write_json(json, self.json).map_err(decode),
+            Kind::What(What::Call) => self.runtime.call(bytes).write_to(&mut writer).map_err(decode)?,
             Kind::What(What::Storage) => {
                 let path = self.args.item.as_deref().unwrap_or_default();
                 let item = path.split_once('.').and_then(|(pallet, item)| self.runtime.storage_item(pallet, item));
                 let item =
                     item.ok_or_else(|| format!("the metadata has no storage item `{path}`; write Pallet.Item"))?;
-                item.value(self.runtime, bytes).write_json(json, self.json).map_err(decode)
+                item.value(self.runtime, bytes).write_to(&mut writer).map_err(decode)?;
             }
             Kind::What(What::Extrinsic) => {
                 let extrinsic = self.runtime.extrinsic(bytes).map_err(decode)?;
-                write_extrinsic(&extrinsic, self.json, json).map_err(decode)
+                write_extrinsic(&extrinsic, &mut writer).map_err(decode)?;
             }
             Kind::What(What::Events) => {
                 let events = self.runtime.events(bytes).map_err(decode)?;
-                write_events(None, events.iter(), self.json, json).map_err(decode)
+                write_events(None, events.iter(), &mut writer).map_err(decode)?;
             }
         }
+        json.append(writer.buffer());
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use super::dispatch_error::DispatchError;
 use super::error::DecodeError;
 use super::event::{EventRecord, Phase};
 use super::extrinsic::Extrinsic;
+use super::filter::ItemFilter;
 use super::runtime::Runtime;
 use super::value::Value;
 
@@ -17,7 +18,11 @@ pub struct BlockIndex<'r, 'b> {
     order: Vec<u32>,
     /// Where the group of each extrinsic starts in `order`; one more for the end.
     starts: Vec<u32>,
+    /// The event that says how each extrinsic ended; [`NO_EVENT`] where none does.
+    verdicts: Vec<u32>,
 }
+
+const NO_EVENT: u32 = u32::MAX;
 
 /// How an extrinsic ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,26 +49,33 @@ impl Runtime {
         let events = self.events(events)?;
         let extrinsics: Vec<_> = extrinsics.iter().map(|bytes| self.extrinsic(bytes.as_ref())).collect();
         // Counting sort by extrinsic: linear, and stable within each.
-        let of = |event: &EventRecord<'_, '_>| match event.phase() {
-            Phase::ApplyExtrinsic(at) if (at as usize) < extrinsics.len() => Some(at as usize),
-            _ => None,
-        };
         let mut starts = vec![0u32; extrinsics.len() + 1];
-        for at in events.iter().filter_map(of) {
-            starts[at + 1] += 1;
+        let mut verdicts = vec![NO_EVENT; extrinsics.len()];
+        let [success, failed] = [self.parts.success, self.parts.failed];
+        for event in &events {
+            let Phase::ApplyExtrinsic(at) = event.phase() else { continue };
+            let Some(verdict) = verdicts.get_mut(at as usize) else { continue };
+            starts[at as usize + 1] += 1;
+            let index = Some(event.index());
+            if *verdict == NO_EVENT && (index == success || index == failed) {
+                *verdict = event.position();
+            }
         }
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
-        let mut next = starts.clone();
         let mut order = vec![0u32; starts.last().copied().unwrap_or(0) as usize];
+        let mut next = starts.clone();
         for event in &events {
-            if let Some(at) = of(event) {
-                order[next[at] as usize] = event.position();
-                next[at] += 1;
+            if let Phase::ApplyExtrinsic(at) = event.phase()
+                && (at as usize) < extrinsics.len()
+            {
+                let next = &mut next[at as usize];
+                order[*next as usize] = event.position();
+                *next += 1;
             }
         }
-        Ok(BlockIndex { runtime: self, extrinsics, events, order, starts })
+        Ok(BlockIndex { runtime: self, extrinsics, events, order, starts, verdicts })
     }
 }
 
@@ -92,20 +104,29 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         self.order[range].iter().map(|position| &self.events[*position as usize])
     }
 
+    /// The events that are in the set, in order.
+    pub fn events_matching<'i>(&'i self, wanted: &'i ItemFilter) -> impl Iterator<Item = &'i EventRecord<'r, 'b>> {
+        self.events.iter().filter(|event| wanted.contains(event.index()))
+    }
+
+    /// Whether an extrinsic was applied and not rolled back; `None` where its events do not say.
+    pub fn succeeded(&self, extrinsic: usize) -> Option<bool> {
+        self.verdict(extrinsic).map(|event| Some(event.index()) == self.runtime.parts.success)
+    }
+
+    fn verdict(&self, extrinsic: usize) -> Option<&EventRecord<'r, 'b>> {
+        self.events.get(*self.verdicts.get(extrinsic)? as usize)
+    }
+
     /// How an extrinsic ended; `None` where its events do not say.
     pub fn outcome(&self, extrinsic: usize) -> Result<Option<Outcome>, DecodeError> {
-        let parts = &self.runtime.parts;
-        for event in self.events_of(extrinsic) {
-            if Some(event.index()) == parts.success {
-                return Ok(Some(Outcome::Success));
-            }
-            if Some(event.index()) == parts.failed {
-                let Value::Event(failed) = event.event().to_value()? else { continue };
-                // The error is the first field; the oldest runtimes do not name it.
-                let error = failed.fields.get("dispatch_error").or_else(|| failed.fields.at(0));
-                return Ok(error.map(|error| Outcome::Failed(DispatchError::from_value(self.runtime, error))));
-            }
+        let Some(event) = self.verdict(extrinsic) else { return Ok(None) };
+        if self.succeeded(extrinsic) == Some(true) {
+            return Ok(Some(Outcome::Success));
         }
-        Ok(None)
+        let Value::Event(failed) = event.event().to_value()? else { return Ok(None) };
+        // The error is the first field; the oldest runtimes do not name it.
+        let error = failed.fields.get("dispatch_error").or_else(|| failed.fields.at(0));
+        Ok(error.map(|error| Outcome::Failed(DispatchError::from_value(self.runtime, error))))
     }
 }

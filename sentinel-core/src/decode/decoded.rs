@@ -64,12 +64,21 @@ impl<'r, 'b> Decoded<'r, 'b> {
     }
 
     /// Appends the value as JSON. On an error, `out` is left as it was.
+    ///
+    /// For many values, [`write_to`](Self::write_to) with one writer is faster.
     pub fn write_json(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
+        let mut writer = JsonWriter::once(std::mem::take(out), options);
+        let result = self.write_to(&mut writer);
+        *out = writer.into_bytes();
+        result
+    }
+
+    /// Appends the value to what the writer has. On an error, that is left as it was.
+    pub fn write_to(&self, writer: &mut JsonWriter) -> Result<(), DecodeError> {
         if let Some(unit) = self.unit() {
-            return unit.map(|_| out.extend_from_slice(b"[]"));
+            return unit.map(|_| writer.push(b"[]"));
         }
-        let before = out.len();
-        self.visit(&mut JsonWriter::new(out, options)).inspect_err(|_| out.truncate(before))
+        writer.whole(|writer| self.visit(writer))
     }
 }
 

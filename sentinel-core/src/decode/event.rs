@@ -9,11 +9,12 @@ pub use place::EventPlace;
 use super::cursor::Cursor;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
+use super::filter::ItemFilter;
 use super::json::{JsonOptions, JsonWriter};
-use super::plan::Op;
+use super::plan::{Item, NameId};
 use super::runtime::Runtime;
 use super::visit::{Step, VisitError};
-use super::walk::{dispatch, skip};
+use super::walk::{dispatch, skip_fields};
 
 /// When in a block an event happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -30,37 +31,59 @@ pub enum Phase {
 #[derive(Debug, Clone)]
 pub struct EventRecord<'r, 'b> {
     runtime: &'r Runtime,
+    item: &'r Item,
     data: &'b [u8],
-    start: usize,
-    end: usize,
-    topics: usize,
-    topics_end: usize,
+    start: u32,
+    end: u32,
+    topics_end: u32,
     position: u32,
     phase: Phase,
-    pallet: &'r str,
-    name: &'r str,
-    index: [u8; 2],
 }
 
 /// No event is shorter: a phase, two indexes, a count of topics.
 const MIN_RECORD: u32 = 4;
 
+/// Bytes of a topic.
+const TOPIC: usize = 32;
+
 impl Runtime {
     /// Reads the boundaries, phases and names of all events: the value of `System.Events`.
     pub fn events<'b>(&self, bytes: &'b [u8]) -> Result<Vec<EventRecord<'_, 'b>>, DecodeError> {
+        self.read_events(bytes, None)
+    }
+
+    /// Reads those events that are in the set, and passes over the others.
+    pub fn events_matching<'b>(
+        &self,
+        bytes: &'b [u8],
+        wanted: &ItemFilter,
+    ) -> Result<Vec<EventRecord<'_, 'b>>, DecodeError> {
+        self.read_events(bytes, Some(wanted))
+    }
+
+    fn read_events<'b>(
+        &self,
+        bytes: &'b [u8],
+        wanted: Option<&ItemFilter>,
+    ) -> Result<Vec<EventRecord<'_, 'b>>, DecodeError> {
         let mut cursor = Cursor::new(bytes);
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(cursor.error(Kind::Unsupported("more than 4 GiB of events")));
+        }
         let count = cursor.items(MIN_RECORD)?;
-        let mut events = Vec::with_capacity(count as usize);
+        let mut events = Vec::with_capacity(if wanted.is_some() { 0 } else { count as usize });
         for position in 0..count {
-            let event = self
-                .event_record(position, bytes, &mut cursor)
-                .map_err(|error| VisitError::inside(error, Step::Item(position)))?;
-            events.push(event);
+            match self.event_record(position, bytes, &mut cursor) {
+                Ok(event) if wanted.is_none_or(|wanted| wanted.contains(event.item.index)) => events.push(event),
+                Ok(_) => {}
+                Err(error) => return Err(VisitError::inside(error, Step::Item(position))),
+            }
         }
         cursor.finish()?;
         Ok(events)
     }
 
+    #[inline]
     fn event_record<'b>(
         &self,
         position: u32,
@@ -73,38 +96,19 @@ impl Runtime {
             2 => Phase::Initialization,
             other => return Err(DecodeError::new(Kind::UnknownVariant(other), cursor.pos() - 1).inside("phase")),
         };
-        let start = cursor.pos();
-        let Op::Event(table) = self.plans.get(self.parts.event).op else {
-            return Err(cursor.error(Kind::Unsupported("a runtime without events")));
-        };
-        let (pallet, item) = dispatch(&self.plans, table, cursor)?;
-        let (pallet_name, name) = (self.plans.name(pallet.name).text(), self.plans.name(item.name).text());
-        let of_this = |error: DecodeError| error.of(format!("{pallet_name}.{name}"));
-        if item.fixed != super::plan::VARIABLE {
-            cursor.take(item.fixed as usize).map_err(of_this)?;
-        } else {
-            for field in self.plans.fields(item.fields) {
-                let field_name = self.plans.name(field.name).text();
-                skip(&self.plans, field.plan, cursor).map_err(|error| of_this(error.inside(field_name)))?;
-            }
-        }
-        let end = cursor.pos();
-        let count = cursor.items(32).map_err(|error| of_this(error.inside("topics")))?;
-        let topics = cursor.pos();
-        cursor.take(count as usize * 32).map_err(|error| of_this(error.inside("topics")))?;
-        Ok(EventRecord {
-            runtime: self,
-            data,
-            start,
-            end,
-            topics,
-            topics_end: cursor.pos(),
-            position,
-            phase,
-            pallet: pallet_name,
-            name,
-            index: [pallet.index, item.index],
-        })
+        let start = cursor.pos() as u32;
+        let item = dispatch(&self.plans, self.plans.events(), cursor)?;
+        skip_fields(&self.plans, item, cursor).map_err(|error| self.of(item, error))?;
+        let end = cursor.pos() as u32;
+        let topics = cursor.items(TOPIC as u32).and_then(|count| cursor.take(count as usize * TOPIC));
+        topics.map_err(|error| self.of(item, error.inside("topics")))?;
+        let topics_end = cursor.pos() as u32;
+        Ok(EventRecord { runtime: self, item, data, start, end, topics_end, position, phase })
+    }
+
+    #[cold]
+    fn of(&self, item: &Item, error: DecodeError) -> DecodeError {
+        error.of(format!("{}.{}", self.plans.name(item.pallet).text(), self.plans.name(item.name).text()))
     }
 }
 
@@ -121,22 +125,32 @@ impl<'r, 'b> EventRecord<'r, 'b> {
 
     /// Name of the pallet.
     pub fn pallet(&self) -> &'r str {
-        self.pallet
+        self.runtime.plans.name(self.item.pallet).text()
     }
 
     /// Name of the event.
     pub fn name(&self) -> &'r str {
-        self.name
+        self.runtime.plans.name(self.item.name).text()
     }
 
     /// Index of the pallet, then of the event in it.
     pub fn index(&self) -> [u8; 2] {
-        self.index
+        self.item.index
+    }
+
+    /// Name of the pallet, as a number.
+    pub fn pallet_id(&self) -> NameId {
+        self.item.pallet
+    }
+
+    /// Name of the event, as a number.
+    pub fn name_id(&self) -> NameId {
+        self.item.name
     }
 
     /// Whether this is the event `pallet.name`.
     pub fn is(&self, pallet: &str, name: &str) -> bool {
-        self.name == name && self.pallet == pallet
+        self.name() == name && self.pallet() == pallet
     }
 
     /// The event with its fields.
@@ -144,19 +158,29 @@ impl<'r, 'b> EventRecord<'r, 'b> {
         Decoded {
             plans: &self.runtime.plans,
             plan: self.runtime.parts.event,
-            data: &self.data[..self.end],
-            start: self.start,
+            data: &self.data[..self.end as usize],
+            start: self.start as usize,
         }
     }
 
+    /// What stands in JSON before its fields, without the brace.
+    pub(crate) fn head(&self) -> &'r [u8] {
+        &self.runtime.plans.events().head(self.item)[1..]
+    }
+
     /// The topics, 32 bytes each.
-    pub fn topics(&self) -> impl ExactSizeIterator<Item = &'b [u8]> {
-        self.data[self.topics..self.topics_end].chunks_exact(32)
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &'b [u8]> + use<'b> {
+        // Their count takes fewer bytes than a topic, so the rest of a division is its length.
+        let (end, topics_end) = (self.end as usize, self.topics_end as usize);
+        let bytes = (topics_end - end) / TOPIC * TOPIC;
+        self.data[topics_end - bytes..topics_end].chunks_exact(TOPIC)
     }
 
     /// Appends its fields as JSON: `null` for none, the only one itself where that has no name.
     pub fn write_attributes(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
-        let before = out.len();
-        self.event().visit(&mut JsonWriter::new(out, options).attributes_only()).inspect_err(|_| out.truncate(before))
+        let mut writer = JsonWriter::once(std::mem::take(out), options);
+        let result = writer.attributes_only(|writer| self.event().write_to(writer));
+        *out = writer.into_bytes();
+        result
     }
 }

@@ -8,8 +8,8 @@ use super::cursor::Cursor;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::json::{JsonOptions, JsonWriter};
-use super::plan::{Op, PlanId};
-use super::runtime::{Extension, ExtensionRole, Runtime};
+use super::plan::{Item, NameId, Op, PlanId};
+use super::runtime::{AddressForm, Extension, ExtensionRole, Runtime};
 use super::walk::{dispatch, skip};
 use crate::chain::{AccountId, blake2_256};
 
@@ -24,9 +24,7 @@ pub struct Extrinsic<'r, 'b> {
     nonce: Option<u64>,
     tip: Option<u128>,
     call: usize,
-    pallet: &'r str,
-    name: &'r str,
-    index: [u8; 2],
+    item: &'r Item,
 }
 
 /// Who signed, and how.
@@ -72,10 +70,7 @@ impl Runtime {
             _ => return Err(DecodeError::new(Kind::ExtrinsicFormat(format), cursor.pos() - 1)),
         }
         let call = cursor.pos();
-        let Op::Call(table) = self.plans.get(self.parts.call).op else {
-            return Err(cursor.error(Kind::Unsupported("a runtime without calls")));
-        };
-        let (pallet, item) = dispatch(&self.plans, table, &mut cursor)?;
+        let item = dispatch(&self.plans, self.plans.calls(), &mut cursor)?;
         Ok(Extrinsic {
             runtime: self,
             bytes,
@@ -85,9 +80,7 @@ impl Runtime {
             nonce: facts.nonce,
             tip: facts.tip,
             call,
-            pallet: self.plans.name(pallet.name).text(),
-            name: self.plans.name(item.name).text(),
-            index: [pallet.index, item.index],
+            item,
         })
     }
 
@@ -107,8 +100,12 @@ impl Runtime {
             return Err(DecodeError::new(Kind::Unsupported("an unknown set of extensions"), cursor.pos() - 1));
         };
         for extension in extensions {
+            let plan = self.plans.get(extension.plan);
+            if plan.fixed == 0 {
+                continue;
+            }
             let read = |cursor: &mut Cursor<'b>, facts: &mut Facts<'b>| {
-                let Op::Compact(bits) = self.plans.get(extension.plan).op else {
+                let Op::Compact(bits) = plan.op else {
                     let span = self.span(extension.plan, cursor)?;
                     if extension.role == ExtensionRole::Era {
                         facts.era = Some(span);
@@ -159,17 +156,27 @@ impl<'r, 'b> Extrinsic<'r, 'b> {
 
     /// Name of the pallet called.
     pub fn pallet(&self) -> &'r str {
-        self.pallet
+        self.runtime.plans.name(self.item.pallet).text()
     }
 
     /// Name of the function called.
     pub fn name(&self) -> &'r str {
-        self.name
+        self.runtime.plans.name(self.item.name).text()
     }
 
     /// Index of the pallet, then of the function in it.
     pub fn index(&self) -> [u8; 2] {
-        self.index
+        self.item.index
+    }
+
+    /// Name of the pallet, as a number.
+    pub fn pallet_id(&self) -> NameId {
+        self.item.pallet
+    }
+
+    /// Name of the function, as a number.
+    pub fn name_id(&self) -> NameId {
+        self.item.name
     }
 
     /// Whether it carries a signature.
@@ -179,7 +186,13 @@ impl<'r, 'b> Extrinsic<'r, 'b> {
 
     /// The signer, where the address is an account (and not, say, an index).
     pub fn signer(&self) -> Option<AccountId> {
-        self.address()?.to_value().ok()?.as_account()
+        let address = self.signed?.address;
+        let account = match self.runtime.parts.address_form {
+            AddressForm::Account => address,
+            AddressForm::Variant(variant) => address.strip_prefix(&[variant])?,
+            AddressForm::Other => return None,
+        };
+        Some(AccountId(*<&[u8; 32]>::try_from(account).ok()?))
     }
 
     /// The address of the signer.
@@ -214,8 +227,10 @@ impl<'r, 'b> Extrinsic<'r, 'b> {
 
     /// Appends the arguments of the call as a JSON list of `{name, type, value}`.
     pub fn write_arguments(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
-        let before = out.len();
-        self.call().visit(&mut JsonWriter::new(out, options).arguments_only()).inspect_err(|_| out.truncate(before))
+        let mut writer = JsonWriter::once(std::mem::take(out), options);
+        let result = self.call().write_to(writer.arguments_only());
+        *out = writer.into_bytes();
+        result
     }
 
     /// A call inside the call, by where its bytes lie in those of the extrinsic.

@@ -1,5 +1,6 @@
 //! JSON straight from bytes, in the shape that users of Bittensor's SDK know.
 
+mod accounts;
 mod spell;
 
 use std::io::Write as _;
@@ -8,7 +9,8 @@ use super::error::DecodeError;
 use super::plan::Layout;
 use super::value::{Build, Value};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess, Visitor};
-use crate::chain::{AccountId, blake2_256};
+use crate::chain::blake2_256;
+use accounts::AccountMemo;
 
 pub(crate) use spell::{mortal_era, push_hex, u256_decimal, write_text};
 
@@ -19,6 +21,8 @@ pub struct JsonOptions {
     pub strict_bytes: bool,
     /// Integers beyond 2^53 are strings, for readers whose numbers are doubles.
     pub safe_integers: bool,
+    /// Extrinsics carry their hash; it costs one blake2b each.
+    pub extrinsic_hashes: bool,
     /// Calls carry their hash; it costs one blake2b each.
     pub call_hashes: bool,
 }
@@ -37,39 +41,107 @@ pub(crate) fn phase_of(phase: Option<&Value>) -> (&str, Option<u64>) {
 /// Integers up to here survive a reader whose numbers are doubles.
 const MAX_SAFE: u128 = 1 << 53;
 
-/// Writes visited values as JSON text into a buffer.
+/// Writes decoded values as JSON text into a buffer of its own.
+///
+/// It remembers the addresses of the accounts it met, so one writer for many blocks (and one per thread) is several
+/// times as fast as one for each value. What it remembers is bounded.
+///
+/// ```
+/// use sentinel_core::decode::{JsonOptions, JsonWriter, Runtime};
+///
+/// # let metadata = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/metadata/raonet-218-v14.scale"))?;
+/// let runtime = Runtime::from_metadata(&metadata)?;
+/// let mut writer = JsonWriter::new(JsonOptions::default());
+/// runtime.call(&[0, 0, 8, b'h', b'i']).write_to(&mut writer)?;
+/// assert!(writer.as_bytes().starts_with(br#"{"call_module":"System","call_function":"remark""#));
+/// writer.clear();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct JsonWriter<'o> {
-    out: &'o mut Vec<u8>,
+pub struct JsonWriter {
+    out: Vec<u8>,
     options: JsonOptions,
+    accounts: AccountMemo,
     /// An event is written as its fields alone.
     attributes_only: bool,
     /// The outermost call is written as its arguments alone.
     arguments_only: bool,
 }
 
-impl<'o> JsonWriter<'o> {
-    /// A writer that appends to `out`.
-    pub fn new(out: &'o mut Vec<u8>, options: JsonOptions) -> Self {
-        Self { out, options, attributes_only: false, arguments_only: false }
+impl JsonWriter {
+    /// A writer with an empty buffer.
+    pub fn new(options: JsonOptions) -> Self {
+        Self { out: Vec::new(), options, accounts: AccountMemo::new(), attributes_only: false, arguments_only: false }
     }
 
-    pub(crate) fn attributes_only(self) -> Self {
-        Self { attributes_only: true, ..self }
+    /// A writer of one value, which remembers nothing, into a buffer that it gives back.
+    pub(crate) fn once(out: Vec<u8>, options: JsonOptions) -> Self {
+        Self { out, accounts: AccountMemo::none(), ..Self::new(options) }
     }
 
-    pub(crate) fn arguments_only(self) -> Self {
-        Self { arguments_only: true, ..self }
+    /// How it writes.
+    pub fn options(&self) -> JsonOptions {
+        self.options
+    }
+
+    /// Writes otherwise from now on.
+    pub fn set_options(&mut self, options: JsonOptions) {
+        self.options = options;
+    }
+
+    /// What is written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// What is written so far, the buffer itself: for separators, and to take the text out without a copy.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Empties the buffer, keeping its memory and the addresses.
+    pub fn clear(&mut self) {
+        self.out.clear();
+    }
+
+    /// The buffer.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Lets `write` append; if it fails, the buffer is as it was.
+    pub(crate) fn whole<T, E>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let before = self.out.len();
+        let result = write(self);
+        if result.is_err() {
+            self.out.truncate(before);
+            (self.attributes_only, self.arguments_only) = (false, false);
+        }
+        result
+    }
+
+    /// Events are written as their fields alone while `write` runs.
+    pub(crate) fn attributes_only<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        self.attributes_only = true;
+        let result = write(self);
+        self.attributes_only = false;
+        result
+    }
+
+    /// The first call is written as its arguments alone.
+    pub(crate) fn arguments_only(&mut self) -> &mut Self {
+        self.arguments_only = true;
+        self
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.out.extend_from_slice(text);
     }
 
     fn arguments(&mut self, fields: &mut Record<'_, '_, '_>) -> Result<(), DecodeError> {
-        self.out.push(b'[');
-        for at in 0..fields.len() {
-            self.out.extend_from_slice(if at > 0 { b",{\"name\":" } else { b"{\"name\":" });
-            self.out.extend_from_slice(fields.json_name());
-            self.out.extend_from_slice(b",\"type\":");
-            self.out.extend_from_slice(fields.json_type());
-            self.out.extend_from_slice(b",\"value\":");
+        for _ in 0..fields.len() {
+            self.out.extend_from_slice(fields.json_argument());
             next_field(fields, self)?;
             self.out.push(b'}');
         }
@@ -90,10 +162,7 @@ impl<'o> JsonWriter<'o> {
 
     fn object(&mut self, fields: &mut Record<'_, '_, '_>) -> Result<(), DecodeError> {
         self.out.push(b'{');
-        for at in 0..fields.len() {
-            if at > 0 {
-                self.out.push(b',');
-            }
+        for _ in 0..fields.len() {
             self.out.extend_from_slice(fields.json_key());
             next_field(fields, self)?;
         }
@@ -124,19 +193,19 @@ impl<'o> JsonWriter<'o> {
         Ok(())
     }
 
-    fn quoted_hex(&mut self, prefix: &[u8], bytes: &[u8]) {
+    pub(crate) fn quoted_hex(&mut self, prefix: &[u8], bytes: &[u8]) {
         self.out.push(b'"');
         self.out.extend_from_slice(prefix);
-        push_hex(self.out, bytes);
+        push_hex(&mut self.out, bytes);
         self.out.push(b'"');
     }
 }
 
-fn next_field(fields: &mut Record<'_, '_, '_>, writer: &mut JsonWriter<'_>) -> Result<(), DecodeError> {
+fn next_field(fields: &mut Record<'_, '_, '_>, writer: &mut JsonWriter) -> Result<(), DecodeError> {
     fields.next(writer).unwrap_or(Ok(()))
 }
 
-impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
+impl<'b> Visitor<'b> for &mut JsonWriter {
     type Out = ();
     type Error = DecodeError;
 
@@ -170,12 +239,12 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn char(self, value: char) -> Result<(), DecodeError> {
-        write_text(self.out, value.encode_utf8(&mut [0; 4]));
+        write_text(&mut self.out, value.encode_utf8(&mut [0; 4]));
         Ok(())
     }
 
     fn text(self, value: &'b str) -> Result<(), DecodeError> {
-        write_text(self.out, value);
+        write_text(&mut self.out, value);
         Ok(())
     }
 
@@ -183,7 +252,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
         if !self.options.strict_bytes
             && let Ok(text) = std::str::from_utf8(value)
         {
-            write_text(self.out, text);
+            write_text(&mut self.out, text);
             return Ok(());
         }
         self.quoted_hex(b"0x", value);
@@ -196,9 +265,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn account(self, value: &'b [u8; 32]) -> Result<(), DecodeError> {
-        self.out.push(b'"');
-        self.out.extend_from_slice(AccountId(*value).to_ss58().as_bytes());
-        self.out.push(b'"');
+        self.out.extend_from_slice(&self.accounts.quoted(value));
         Ok(())
     }
 
@@ -249,7 +316,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
         let phase = fields.next(Build).transpose()?;
         let (phase, extrinsic) = phase_of(phase.as_ref());
         self.out.extend_from_slice(b"{\"phase\":");
-        write_text(self.out, phase);
+        write_text(&mut self.out, phase);
         self.out.extend_from_slice(b",\"extrinsic_idx\":");
         match extrinsic {
             Some(at) => self.out.extend_from_slice(itoa::Buffer::new().format(at).as_bytes()),
@@ -282,7 +349,7 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
                 // A key that is no string is written as the string of its JSON text.
                 let key = String::from_utf8_lossy(&self.out[start..]).into_owned();
                 self.out.truncate(start);
-                write_text(self.out, &key);
+                write_text(&mut self.out, &key);
             }
             self.out.push(b':');
             entries.value(&mut *self).unwrap_or(Ok(()))?;
@@ -307,15 +374,10 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
 
     fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
         if std::mem::take(&mut self.arguments_only) {
+            self.out.push(b'[');
             return self.arguments(call.fields());
         }
-        self.out.extend_from_slice(b"{\"call_module\":");
-        self.out.extend_from_slice(call.json_pallet());
-        self.out.extend_from_slice(b",\"call_function\":");
-        self.out.extend_from_slice(call.json_name());
-        self.out.extend_from_slice(b",\"call_index\":");
-        self.quoted_hex(b"0x", &call.index());
-        self.out.extend_from_slice(b",\"call_args\":");
+        self.out.extend_from_slice(call.head);
         self.arguments(call.fields())?;
         if self.options.call_hashes {
             self.out.extend_from_slice(b",\"call_hash\":");
@@ -326,18 +388,11 @@ impl<'b> Visitor<'b> for &mut JsonWriter<'_> {
     }
 
     fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Result<(), DecodeError> {
+        let layout = event.layout();
         if self.attributes_only {
-            let layout = event.layout();
             return self.fields(layout, event.fields());
         }
-        self.out.extend_from_slice(b"{\"event_index\":");
-        self.quoted_hex(b"", &event.index());
-        self.out.extend_from_slice(b",\"module_id\":");
-        self.out.extend_from_slice(event.json_pallet());
-        self.out.extend_from_slice(b",\"event_id\":");
-        self.out.extend_from_slice(event.json_name());
-        self.out.extend_from_slice(b",\"attributes\":");
-        let layout = event.layout();
+        self.out.extend_from_slice(event.head);
         self.fields(layout, event.fields())?;
         self.out.push(b'}');
         Ok(())

@@ -2,9 +2,11 @@
 
 mod compile;
 mod label;
+mod outer;
 mod special;
 
 pub(crate) use compile::compile;
+pub(crate) use outer::{Item, NoItem, Outer};
 
 /// Index into [`Plans::plans`]; equal to the type id of the metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,10 +59,10 @@ pub(crate) enum Op {
     /// Index into [`Plans::maps`].
     Map(u32),
     Enum(EnumId),
-    /// The outer call enum: pallet index, then the pallet's call enum.
-    Call(EnumId),
-    /// The outer event enum: pallet index, then the pallet's event enum.
-    Event(EnumId),
+    /// The outer call enum: pallet index, then call index, as in [`Plans::calls`].
+    Call,
+    /// The outer event enum: pallet index, then event index, as in [`Plans::events`].
+    Event,
     /// Bit sequence: bytes of one storage word, and whether the first bit is the most significant.
     Bits(u8, bool),
     /// A newtype; none is left once compiled.
@@ -96,6 +98,8 @@ pub(crate) struct Field {
     pub(crate) plan: PlanId,
     /// The type as the chain's source spells it, cleaned; shown beside call arguments.
     pub(crate) label: NameId,
+    /// Where the JSON before the value of a call's argument lies in [`Plans::arguments`]; empty for other fields.
+    argument: (u32, u32),
 }
 
 /// How the fields of a variant are written.
@@ -135,7 +139,7 @@ const NO_VARIANT: u16 = u16::MAX;
 /// A name with its JSON key, so that writing a key is one copy.
 #[derive(Debug)]
 pub(crate) struct Name {
-    /// `"name":` with JSON escapes.
+    /// `,"name":` with JSON escapes.
     key: Box<str>,
     text: Option<Box<str>>,
 }
@@ -148,21 +152,39 @@ pub(crate) struct Plans {
     enums: Box<[Enum]>,
     maps: Box<[(PlanId, PlanId)]>,
     names: Box<[Name]>,
+    calls: Outer,
+    events: Outer,
+    /// `,{"name":…,"type":…,"value":` of every argument of every call, one after the other.
+    arguments: Box<[u8]>,
 }
 
+/// Stands for a type that is not there.
+const MISSING: Plan = Plan { op: Op::Never("a type that is not in the metadata"), fixed: VARIABLE, min: 0 };
+
 impl Plans {
-    pub(crate) fn get(&self, id: PlanId) -> Plan {
-        self.plans.get(id.0 as usize).copied().unwrap_or(Plan {
-            op: Op::Never("a type that is not in the metadata"),
-            fixed: VARIABLE,
-            min: 0,
-        })
+    #[inline]
+    pub(crate) fn get(&self, id: PlanId) -> &Plan {
+        self.plans.get(id.0 as usize).unwrap_or(&MISSING)
     }
 
     pub(crate) fn contains(&self, id: PlanId) -> bool {
         (id.0 as usize) < self.plans.len()
     }
 
+    pub(crate) fn calls(&self) -> &Outer {
+        &self.calls
+    }
+
+    pub(crate) fn events(&self) -> &Outer {
+        &self.events
+    }
+
+    /// `,{"name":…,"type":…,"value":` of an argument.
+    pub(crate) fn argument(&self, field: &Field) -> &[u8] {
+        &self.arguments[field.argument.0 as usize..][..field.argument.1 as usize]
+    }
+
+    #[inline]
     pub(crate) fn fields(&self, fields: Fields) -> &[Field] {
         let start = fields.start as usize;
         &self.fields[start..start + fields.len as usize]
@@ -202,6 +224,9 @@ impl Plans {
             + size_of_val(&*self.enums)
             + size_of_val(&*self.maps)
             + size_of_val(&*self.names)
+            + self.calls.heap_size()
+            + self.events.heap_size()
+            + self.arguments.len()
     }
 }
 
@@ -218,12 +243,13 @@ impl Enum {
 
 impl Name {
     fn new(text: &str) -> Self {
-        let mut key = Vec::with_capacity(text.len() + 3);
+        let mut key = Vec::with_capacity(text.len() + 4);
+        key.push(b',');
         super::json::write_text(&mut key, text);
         key.push(b':');
         let key = String::from_utf8(key).unwrap_or_default().into_boxed_str();
         // Almost every name is its own JSON form; only one with an escape needs a second copy.
-        let plain = key.len() == text.len() + 3;
+        let plain = key.len() == text.len() + 4;
         Self { key, text: (!plain).then(|| text.into()) }
     }
 
@@ -231,18 +257,23 @@ impl Name {
     pub(crate) fn text(&self) -> &str {
         match &self.text {
             Some(text) => text,
-            None => &self.key[1..self.key.len() - 2],
+            None => &self.key[2..self.key.len() - 2],
         }
+    }
+
+    /// `,"name":`
+    pub(crate) fn json_next_key(&self) -> &[u8] {
+        self.key.as_bytes()
     }
 
     /// `"name":`
     pub(crate) fn json_key(&self) -> &[u8] {
-        self.key.as_bytes()
+        &self.key.as_bytes()[1..]
     }
 
     /// `"name"`
     pub(crate) fn json_text(&self) -> &[u8] {
-        &self.key.as_bytes()[..self.key.len() - 1]
+        &self.key.as_bytes()[1..self.key.len() - 1]
     }
 }
 

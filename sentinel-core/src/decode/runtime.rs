@@ -10,7 +10,7 @@ use parity_scale_codec::Decode;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind};
 use super::metadata::{self, MetadataError, View};
-use super::plan::{self, Op, PlanId, Plans};
+use super::plan::{self, Item, Layout, Op, PlanId, Plans, Variant};
 use crate::chain::blake2_256;
 
 pub use pallet::{Constant, ErrorInfo, KeyError, Pallet, StorageItem};
@@ -69,11 +69,23 @@ pub(crate) struct Parts {
     pub(crate) event: PlanId,
     pub(crate) address: PlanId,
     pub(crate) signature: PlanId,
+    pub(crate) address_form: AddressForm,
     /// Transaction extensions by the version of their set.
     pub(crate) extensions: Vec<(u8, Vec<Extension>)>,
     /// Pallet and event index of `System.ExtrinsicSuccess` and `System.ExtrinsicFailed`.
     pub(crate) success: Option<[u8; 2]>,
     pub(crate) failed: Option<[u8; 2]>,
+}
+
+/// How an address says that it is an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressForm {
+    /// It is nothing else.
+    Account,
+    /// By this discriminant.
+    Variant(u8),
+    /// Not at all.
+    Other,
 }
 
 #[derive(Debug)]
@@ -243,19 +255,28 @@ impl Parts {
             })
             .collect();
         let system_event = |name: &str| {
-            let Op::Event(pallets) = plans.get(PlanId(view.event)).op else { return None };
-            let pallets = plans.enumeration(pallets).variants();
-            let system = pallets.iter().find(|pallet| plans.name(pallet.name).text() == "System")?;
-            let Op::Enum(events) = plans.get(plans.fields(system.fields).first()?.plan).op else { return None };
-            let events = plans.enumeration(events).variants();
-            let event = events.iter().find(|event| plans.name(event.name).text() == name)?;
-            Some([system.index, event.index])
+            let text = |id| plans.name(id).text();
+            let found = |item: &&Item| text(item.pallet) == "System" && text(item.name) == name;
+            plans.events().items().iter().find(found).map(|item| item.index)
+        };
+        let address_form = match plans.get(PlanId(view.extrinsic.address)).op {
+            Op::Account => AddressForm::Account,
+            Op::Enum(address) => {
+                let is_account = |variant: &&Variant| {
+                    let [field] = plans.fields(variant.fields) else { return false };
+                    variant.layout == Layout::Transparent && plans.get(field.plan).op == Op::Account
+                };
+                let account = plans.enumeration(address).variants().iter().find(is_account);
+                account.map_or(AddressForm::Other, |variant| AddressForm::Variant(variant.index))
+            }
+            _ => AddressForm::Other,
         };
         Self {
             call: PlanId(view.call),
             event: PlanId(view.event),
             address: PlanId(view.extrinsic.address),
             signature: PlanId(view.extrinsic.signature),
+            address_form,
             extensions,
             success: system_event("ExtrinsicSuccess"),
             failed: system_event("ExtrinsicFailed"),

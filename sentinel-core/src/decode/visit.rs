@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::error::DecodeError;
-use super::plan::{Field, Layout, NameId, PlanId, Plans, Variant};
+use super::plan::{Field, Item, Layout, NameId, PlanId, Plans, Variant};
 use super::walk::{skip, walk};
 
 /// One step from a value to one inside it, for the path of an error.
@@ -198,19 +198,24 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         self.fields.get(self.next).map(|field| field.label)
     }
 
-    /// `"name":` of the next field.
+    /// `"name":` of the next field, with a comma before it unless it is the first.
+    #[inline]
     pub(crate) fn json_key(&self) -> &'r [u8] {
-        self.fields.get(self.next).map_or(b"", |field| self.plans.name(field.name).json_key())
+        match self.fields.get(self.next) {
+            Some(field) if self.next > 0 => self.plans.name(field.name).json_next_key(),
+            Some(field) => self.plans.name(field.name).json_key(),
+            None => b"",
+        }
     }
 
-    /// `"name"` of the next field.
-    pub(crate) fn json_name(&self) -> &'r [u8] {
-        self.fields.get(self.next).map_or(b"\"\"", |field| self.plans.name(field.name).json_text())
-    }
-
-    /// `"type"` of the next field.
-    pub(crate) fn json_type(&self) -> &'r [u8] {
-        self.fields.get(self.next).map_or(b"\"\"", |field| self.plans.name(field.label).json_text())
+    /// `{"name":…,"type":…,"value":` of the next field, with a comma before it unless it is the first; of calls only.
+    #[inline]
+    pub(crate) fn json_argument(&self) -> &'r [u8] {
+        match self.fields.get(self.next) {
+            Some(field) if self.next > 0 => self.plans.argument(field),
+            Some(field) => self.plans.argument(field).get(1..).unwrap_or_default(),
+            None => b"",
+        }
     }
 
     /// Visits the next field; `None` after the last.
@@ -352,8 +357,9 @@ impl<'c, 'r, 'b> VariantAccess<'c, 'r, 'b> {
 /// A call or an event: pallet, item and fields.
 #[derive(Debug)]
 pub struct Dispatch<'c, 'r, 'b> {
-    pub(crate) pallet: &'r Variant,
-    pub(crate) item: &'r Variant,
+    pub(crate) item: &'r Item,
+    /// What stands in JSON before its fields.
+    pub(crate) head: &'r [u8],
     pub(crate) start: usize,
     pub(crate) fields: Record<'c, 'r, 'b>,
 }
@@ -361,7 +367,7 @@ pub struct Dispatch<'c, 'r, 'b> {
 impl<'c, 'r, 'b> Dispatch<'c, 'r, 'b> {
     /// Name of the pallet.
     pub fn pallet(&self) -> &'r str {
-        self.fields.plans.name(self.pallet.name).text()
+        self.fields.plans.name(self.item.pallet).text()
     }
 
     /// Name of the call or event.
@@ -371,20 +377,12 @@ impl<'c, 'r, 'b> Dispatch<'c, 'r, 'b> {
 
     /// Index of the pallet, then of the call or event in it.
     pub fn index(&self) -> [u8; 2] {
-        [self.pallet.index, self.item.index]
-    }
-
-    pub(crate) fn json_pallet(&self) -> &'r [u8] {
-        self.fields.plans.name(self.pallet.name).json_text()
-    }
-
-    pub(crate) fn json_name(&self) -> &'r [u8] {
-        self.fields.plans.name(self.item.name).json_text()
+        self.item.index
     }
 
     /// Name of the pallet, as a number.
     pub fn pallet_id(&self) -> NameId {
-        self.pallet.name
+        self.item.pallet
     }
 
     /// Name of the call or event, as a number.

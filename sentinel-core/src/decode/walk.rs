@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::error::{DecodeError, DecodeErrorKind as Kind};
-use super::plan::{EnumId, Layout, Op, PlanId, Plans, VARIABLE, Variant};
+use super::plan::{Item, Layout, NoItem, Op, Outer, PlanId, Plans, VARIABLE};
 use super::visit::{Bits, Dispatch, Entries, Items, Record, Step, VariantAccess, VisitError, Visitor};
 
 /// Reads one value and hands it to the visitor.
@@ -125,8 +125,8 @@ pub(crate) fn walk<'b, V: Visitor<'b>>(
             cursor.leave();
             Ok(out)
         }
-        Op::Call(table) => dispatched(plans, table, cursor, |access| visitor.call(access)),
-        Op::Event(table) => dispatched(plans, table, cursor, |access| visitor.event(access)),
+        Op::Call => dispatched(plans, plans.calls(), cursor, |access| visitor.call(access)),
+        Op::Event => dispatched(plans, plans.events(), cursor, |access| visitor.event(access)),
         Op::Alias(_) => Err(cursor.error(Kind::Unsupported("a newtype that was not dissolved")).into()),
         Op::Never(why) => Err(cursor.error(Kind::Unsupported(why)).into()),
     }
@@ -150,23 +150,27 @@ fn list<'b, V: Visitor<'b>>(
 
 fn dispatched<'r, 'b, O, E: VisitError>(
     plans: &'r Plans,
-    table: EnumId,
+    outer: &'r Outer,
     cursor: &mut Cursor<'b>,
     visit: impl FnOnce(&mut Dispatch<'_, 'r, 'b>) -> Result<O, E>,
 ) -> Result<O, E> {
     let start = cursor.pos();
-    let (pallet, item) = dispatch(plans, table, cursor)?;
+    let item = dispatch(plans, outer, cursor)?;
     cursor.enter()?;
     let fields = plans.fields(item.fields);
     cursor.spend(fields.len() as u32)?;
     let named = item.layout == Layout::Struct;
     let record = Record { plans, cursor: &mut *cursor, fields, named, next: 0 };
-    let mut access = Dispatch { pallet, item, start, fields: record };
-    let step = Step::Dispatch(plans.name(pallet.name).text(), plans.name(item.name).text());
-    let out = visit(&mut access).map_err(|error| error.inside(step))?;
-    access.fields.skip_rest().map_err(|error| VisitError::inside(error, step))?;
+    let mut access = Dispatch { item, head: outer.head(item), start, fields: record };
+    let out = visit(&mut access).map_err(|error| error.inside(step(plans, item)))?;
+    access.fields.skip_rest().map_err(|error| VisitError::inside(error, step(plans, item)))?;
     cursor.leave();
     Ok(out)
+}
+
+#[cold]
+fn step<'r>(plans: &'r Plans, item: &Item) -> Step<'r> {
+    Step::Dispatch(plans.name(item.pallet).text(), plans.name(item.name).text())
 }
 
 /// Passes over one value. Fixed sizes are passed in one step, without looking inside.
@@ -252,7 +256,8 @@ pub(crate) fn skip(plans: &Plans, id: PlanId, cursor: &mut Cursor<'_>) -> Result
                 .map_err(|error| VisitError::inside(error, step))?;
             cursor.leave();
         }
-        Op::Call(table) | Op::Event(table) => dispatched(plans, table, cursor, |_| Ok(()))?,
+        Op::Call => skip_item(plans, plans.calls(), cursor)?,
+        Op::Event => skip_item(plans, plans.events(), cursor)?,
         Op::Alias(_) => return Err(cursor.error(Kind::Unsupported("a newtype that was not dissolved"))),
         Op::Never(why) => return Err(cursor.error(Kind::Unsupported(why))),
         // The others have a fixed size.
@@ -292,25 +297,52 @@ fn bits<'b>(cursor: &mut Cursor<'b>, word: u8, msb_first: bool) -> Result<Bits<'
     Ok(Bits { bytes, len, word, msb_first })
 }
 
-/// Pallet and item variants of an outer enum, from two bytes.
+/// Passes over a call or an event.
+fn skip_item(plans: &Plans, outer: &Outer, cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+    let item = dispatch(plans, outer, cursor)?;
+    cursor.enter()?;
+    skip_fields(plans, item, cursor).map_err(|error| VisitError::inside(error, step(plans, item)))?;
+    cursor.leave();
+    Ok(())
+}
+
+/// Passes over the fields of a call or an event.
+#[inline]
+pub(crate) fn skip_fields(plans: &Plans, item: &Item, cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
+    if item.fixed != VARIABLE {
+        cursor.take(item.fixed as usize)?;
+        return Ok(());
+    }
+    let fields = plans.fields(item.fields);
+    cursor.spend(fields.len() as u32)?;
+    Record { plans, cursor, fields, named: item.layout == Layout::Struct, next: 0 }.skip_rest()
+}
+
+/// The call or event that two bytes name.
+#[inline]
 pub(crate) fn dispatch<'r>(
     plans: &'r Plans,
-    table: EnumId,
+    outer: &'r Outer,
     cursor: &mut Cursor<'_>,
-) -> Result<(&'r Variant, &'r Variant), DecodeError> {
+) -> Result<&'r Item, DecodeError> {
     let start = cursor.pos();
-    let index = cursor.byte()?;
-    let Some(pallet) = plans.enumeration(table).variant(index) else {
-        return Err(DecodeError::new(Kind::UnknownVariant(index), start).inside("pallet index"));
+    // The second byte is missed only after the first is known.
+    let index = match cursor.array::<2>() {
+        Ok(index) => *index,
+        Err(_) => return Err(no_item(plans, outer, [cursor.byte()?, 0], start, cursor)),
     };
-    // Compiling checked that a pallet has one field, an enum.
-    let Some(Op::Enum(items)) = plans.fields(pallet.fields).first().map(|field| plans.get(field.plan).op) else {
-        return Err(DecodeError::new(Kind::Unsupported("a pallet without items"), start));
-    };
-    let index = cursor.byte()?;
-    let Some(item) = plans.enumeration(items).variant(index) else {
-        let pallet = plans.name(pallet.name).text();
-        return Err(DecodeError::new(Kind::UnknownVariant(index), start + 1).inside("item index").of(pallet));
-    };
-    Ok((pallet, item))
+    outer.get(index).map_err(|_| no_item(plans, outer, index, start, cursor))
+}
+
+#[cold]
+fn no_item(plans: &Plans, outer: &Outer, index: [u8; 2], start: usize, cursor: &Cursor<'_>) -> DecodeError {
+    if outer.get([index[0], 0]).is_err_and(|error| error == NoItem::Pallet) {
+        return DecodeError::new(Kind::UnknownVariant(index[0]), start).inside("pallet index");
+    }
+    if cursor.pos() < start + 2 {
+        return cursor.error(Kind::UnexpectedEnd { needed: 1, left: 0 });
+    }
+    let pallet = outer.items().iter().find(|item| item.index[0] == index[0]);
+    let pallet = pallet.map_or("", |item| plans.name(item.pallet).text());
+    DecodeError::new(Kind::UnknownVariant(index[1]), start + 1).inside("item index").of(pallet)
 }

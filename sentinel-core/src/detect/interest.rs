@@ -1,5 +1,7 @@
 //! What a detector wants to see, so that nothing else is fetched and decoded for it.
 
+use crate::decode::{ItemFilter, Runtime};
+
 /// What a detector wants to see of the chain; nothing by default.
 ///
 /// ```
@@ -76,6 +78,16 @@ impl Interest {
     /// When state is read.
     pub fn cadence(&self) -> Cadence {
         self.state
+    }
+
+    /// The calls that are wanted of blocks of this runtime: a set that costs next to nothing to look into.
+    pub fn calls(&self, runtime: &Runtime) -> ItemFilter {
+        runtime.call_filter(|pallet, name| self.wants_call(pallet, name))
+    }
+
+    /// The events that are wanted of blocks of this runtime: a set that costs next to nothing to look into.
+    pub fn events(&self, runtime: &Runtime) -> ItemFilter {
+        runtime.event_filter(|pallet, name| self.wants_event(pallet, name))
     }
 
     /// Whether this call is wanted.

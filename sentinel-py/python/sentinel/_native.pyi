@@ -75,7 +75,13 @@ class Runtime:
     ) -> bytes: ...
     def decode_extrinsic(self, data: _Bytes, *, lean: bool = False) -> dict[str, Any]: ...
     def decode_extrinsic_json(
-        self, data: _Bytes, *, call_hashes: bool = False, strict_bytes: bool = False, safe_integers: bool = False
+        self,
+        data: _Bytes,
+        *,
+        extrinsic_hashes: bool = False,
+        call_hashes: bool = False,
+        strict_bytes: bool = False,
+        safe_integers: bool = False,
     ) -> bytes: ...
     def decode_events(self, data: _Bytes, *, lean: bool = False) -> list[dict[str, Any]]: ...
     def decode_events_json(
@@ -99,7 +105,12 @@ class Block:
     def events_of(self, pallet: str, name: str) -> list[Event]: ...
     def to_dict(self, *, lean: bool = False) -> dict[str, list[dict[str, Any]]]: ...
     def to_json(
-        self, *, call_hashes: bool = False, strict_bytes: bool = False, safe_integers: bool = False
+        self,
+        *,
+        extrinsic_hashes: bool = False,
+        call_hashes: bool = False,
+        strict_bytes: bool = False,
+        safe_integers: bool = False,
     ) -> bytes: ...
 
 @final
@@ -154,7 +165,12 @@ class Extrinsic:
     def call(self, *, lean: bool = False) -> dict[str, Any]: ...
     def to_dict(self, *, lean: bool = False) -> dict[str, Any]: ...
     def to_json(
-        self, *, call_hashes: bool = False, strict_bytes: bool = False, safe_integers: bool = False
+        self,
+        *,
+        extrinsic_hashes: bool = False,
+        call_hashes: bool = False,
+        strict_bytes: bool = False,
+        safe_integers: bool = False,
     ) -> bytes: ...
 
 @final

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use sentinel_core::decode::{EventRecord, JsonOptions, Phase, write_event, write_events};
+use sentinel_core::decode::{EventRecord, JsonOptions, JsonWriter, Phase, write_event, write_events};
 use sentinel_core::source::BlockSource;
 
 use super::{fetch, index, listing};
@@ -18,17 +18,17 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
     let (events, json) = (index.events(), common.json(false));
     match common.format {
         Format::Json => {
-            let mut items = Vec::new();
-            write_events(Some(number), events.iter(), json, &mut items).map_err(decode)?;
-            out.write_all(&output::indented(&listing(&block, "events", events.len(), &items)))?;
+            let mut items = JsonWriter::new(json);
+            write_events(Some(number), events.iter(), &mut items).map_err(decode)?;
+            out.write_all(&output::indented(&listing(&block, "events", events.len(), items.as_bytes())))?;
         }
         Format::Jsonl => {
-            let mut line = Vec::new();
+            let mut line = JsonWriter::new(json);
             for event in events {
                 line.clear();
-                write_event(Some(number), event, json, &mut line).map_err(decode)?;
-                line.push(b'\n');
-                out.write_all(&line)?;
+                write_event(Some(number), event, &mut line).map_err(decode)?;
+                line.buffer().push(b'\n');
+                out.write_all(line.as_bytes())?;
             }
         }
         Format::Csv | Format::Table => {

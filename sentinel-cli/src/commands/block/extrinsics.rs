@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use sentinel_core::decode::{BlockIndex, DecodeError, ExtrinsicFacts, JsonOptions, Outcome, Value};
+use sentinel_core::decode::{BlockIndex, DecodeError, ExtrinsicFacts, JsonOptions, JsonWriter, Outcome, Value};
 use sentinel_core::source::{BlockSource, RawBlock};
 use sentinel_core::text::terminal_safe;
 
@@ -58,10 +58,11 @@ fn write(
     let json = common.json(extras.hashes);
     let number = block.reference().number;
     let decode = |source| CliError::Decode { block: number, source };
-    let write_json = |at: usize, facts: &ExtrinsicFacts, out: &mut Vec<u8>| {
-        index.write_facts(at, facts, Some(number), json, out)?;
+    let write_json = |at: usize, facts: &ExtrinsicFacts, writer: &mut JsonWriter| {
+        index.write_facts(at, facts, Some(number), writer)?;
         if let (true, Some(Ok(extrinsic))) = (extras.raw, index.extrinsics().get(at)) {
             // One more entry, before the brace that closes the object.
+            let out = writer.buffer();
             out.pop();
             let bytes = const_hex::encode_prefixed(extrinsic.bytes());
             out.extend_from_slice(format!(",\"bytes\":\"{bytes}\"}}").as_bytes());
@@ -70,23 +71,24 @@ fn write(
     };
     match common.format {
         Format::Json => {
-            let mut items = vec![b'['];
+            let mut items = JsonWriter::new(json);
+            items.buffer().push(b'[');
             for (position, (at, facts)) in chosen.iter().enumerate() {
                 if position > 0 {
-                    items.push(b',');
+                    items.buffer().push(b',');
                 }
                 write_json(*at, facts, &mut items).map_err(decode)?;
             }
-            items.push(b']');
-            out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), &items)))?;
+            items.buffer().push(b']');
+            out.write_all(&output::indented(&listing(block, "extrinsics", chosen.len(), items.as_bytes())))?;
         }
         Format::Jsonl => {
-            let mut line = Vec::new();
+            let mut line = JsonWriter::new(json);
             for (at, facts) in chosen {
                 line.clear();
                 write_json(*at, facts, &mut line).map_err(decode)?;
-                line.push(b'\n');
-                out.write_all(&line)?;
+                line.buffer().push(b'\n');
+                out.write_all(line.as_bytes())?;
             }
         }
         Format::Csv => {

@@ -11,7 +11,6 @@ use crate::decode::runtime::Runtime;
 pub struct EventPlace {
     start: u32,
     end: u32,
-    topics: u32,
     topics_end: u32,
     position: u32,
     phase: Phase,
@@ -30,18 +29,16 @@ impl EventPlace {
     }
 }
 
-impl<'r, 'b> EventRecord<'r, 'b> {
-    /// Where it lies; offsets beyond 4 GiB do not occur, a block is far smaller.
+impl EventRecord<'_, '_> {
+    /// Where it lies.
     pub fn place(&self) -> EventPlace {
-        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         EventPlace {
-            start: offset(self.start),
-            end: offset(self.end),
-            topics: offset(self.topics),
-            topics_end: offset(self.topics_end),
+            start: self.start,
+            end: self.end,
+            topics_end: self.topics_end,
             position: self.position,
             phase: self.phase,
-            index: self.index,
+            index: self.item.index,
         }
     }
 }
@@ -52,36 +49,13 @@ impl Runtime {
     /// # Errors
     /// A place that is not one of these bytes or of this runtime.
     pub fn event_at<'b>(&self, events: &'b [u8], place: EventPlace) -> Result<EventRecord<'_, 'b>, DecodeError> {
-        let [start, end, topics, topics_end] =
-            [place.start, place.end, place.topics, place.topics_end].map(|at| at as usize);
-        let foreign = || DecodeError::new(Kind::Unsupported("a place of other events"), start);
-        if !(start <= end && end <= topics && topics <= topics_end && topics_end <= events.len()) {
-            return Err(foreign());
+        let EventPlace { start, end, topics_end, position, phase, index } = place;
+        let item = self.plans.events().get(index).ok();
+        match item.filter(|_| start <= end && end <= topics_end && topics_end as usize <= events.len()) {
+            Some(item) => {
+                Ok(EventRecord { runtime: self, item, data: events, start, end, topics_end, position, phase })
+            }
+            None => Err(DecodeError::new(Kind::Unsupported("a place of other events"), start as usize)),
         }
-        let (pallet, name) = self.event_name(place.index).ok_or_else(foreign)?;
-        Ok(EventRecord {
-            runtime: self,
-            data: events,
-            start,
-            end,
-            topics,
-            topics_end,
-            position: place.position,
-            phase: place.phase,
-            pallet,
-            name,
-            index: place.index,
-        })
-    }
-
-    /// Names of the pallet and the event with these indexes.
-    fn event_name(&self, index: [u8; 2]) -> Option<(&str, &str)> {
-        let super::Op::Event(table) = self.plans.get(self.parts.event).op else { return None };
-        let pallet = self.plans.enumeration(table).variant(index[0])?;
-        let super::Op::Enum(items) = self.plans.get(self.plans.fields(pallet.fields).first()?.plan).op else {
-            return None;
-        };
-        let item = self.plans.enumeration(items).variant(index[1])?;
-        Some((self.plans.name(pallet.name).text(), self.plans.name(item.name).text()))
     }
 }

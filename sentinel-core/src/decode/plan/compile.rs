@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, Type, TypeDef, TypeDefPrimitive};
 
+use super::outer::{Builder, Outer};
 use super::special::{self, Special};
 use super::{
     Enum, EnumId, Field, Fields, Layout, NO_VARIANT, Name, NameId, Op, Plan, PlanId, Plans, VARIABLE, Variant,
@@ -13,6 +14,9 @@ use crate::decode::metadata::MetadataError;
 
 /// Types nested deeper than this are no runtime's.
 const MAX_TYPE_DEPTH: usize = 256;
+
+/// The JSON around the calls or events of a runtime takes some 100 kB.
+const MAX_OUTER_BYTES: usize = 4 << 20;
 
 /// A discriminant is one byte.
 const MAX_VARIANTS: usize = 256;
@@ -25,21 +29,16 @@ pub(crate) fn compile(types: &PortableRegistry, call: u32, event: u32) -> Result
             return Err(inconsistent(format!("type {} stands at position {position}", entry.id)));
         }
         let op = compiler.op(&entry.ty)?;
-        let op = match op {
-            Op::Enum(table) if entry.id == call => Op::Call(table),
-            Op::Enum(table) if entry.id == event => Op::Event(table),
-            op => op,
-        };
         compiler.plans.push(Plan { op, fixed: VARIABLE, min: 0 });
     }
     compiler.dissolve()?;
-    compiler.check_outer(call, "call")?;
-    compiler.check_outer(event, "event")?;
     let mut sizes = vec![Size::Unknown; compiler.plans.len()];
     for id in 0..compiler.plans.len() {
         compiler.measure(PlanId(id as u32), &mut sizes, 0)?;
     }
-    Ok(compiler.finish(&sizes))
+    let (calls, events) = (compiler.outer(call, "call")?, compiler.outer(event, "event")?);
+    compiler.mark_outer(call, event);
+    Ok(compiler.finish(&sizes, calls, events))
 }
 
 fn inconsistent(message: String) -> MetadataError {
@@ -54,6 +53,7 @@ struct Compiler<'t> {
     maps: Vec<(PlanId, PlanId)>,
     names: Vec<Name>,
     known_names: HashMap<String, NameId>,
+    arguments: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +73,7 @@ impl<'t> Compiler<'t> {
             maps: Vec::new(),
             names: Vec::new(),
             known_names: HashMap::new(),
+            arguments: Vec::new(),
         };
         compiler.name("");
         compiler
@@ -170,7 +171,7 @@ impl<'t> Compiler<'t> {
             let plan = self.reference(ty)?;
             let name = self.name(name.unwrap_or_default());
             let label = self.name(&super::label::label(type_name.unwrap_or_default()));
-            self.fields.push(Field { name, plan, label });
+            self.fields.push(Field { name, plan, label, argument: (0, 0) });
         }
         Ok(Fields { start: start as u32, len: (self.fields.len() - start) as u32 })
     }
@@ -214,23 +215,76 @@ impl<'t> Compiler<'t> {
         Ok(())
     }
 
-    /// An outer enum has one unnamed field per pallet, itself an enum.
-    fn check_outer(&self, id: u32, what: &str) -> Result<(), MetadataError> {
-        let (Op::Call(table) | Op::Event(table)) = self.plans.get(id as usize).map_or(Op::Never(""), |plan| plan.op)
-        else {
+    /// The table of an outer enum, which has one unnamed field per pallet, itself an enum.
+    fn outer(&mut self, id: u32, what: &str) -> Result<Outer, MetadataError> {
+        let Some(Op::Enum(table)) = self.plans.get(id as usize).map(|plan| plan.op) else {
             return Err(inconsistent(format!("the outer {what} type is not an enum")));
         };
-        for pallet in &*self.enums[table.0 as usize].variants {
-            let inner = match pallet.fields.len {
+        let mut outer = Builder::default();
+        let pallets: Vec<Variant> = self.enums[table.0 as usize].variants.to_vec();
+        for pallet in pallets {
+            let items = match pallet.fields.len {
                 1 => self.plans[self.fields[pallet.fields.start as usize].plan.0 as usize].op,
                 _ => Op::Never(""),
             };
-            if !matches!(inner, Op::Enum(_)) {
+            let Op::Enum(items) = items else {
                 let pallet = self.names[pallet.name.0 as usize].text();
                 return Err(inconsistent(format!("the {what}s of pallet {pallet} are not an enum")));
+            };
+            let items: Vec<Variant> = self.enums[items.0 as usize].variants.to_vec();
+            outer.pallet(pallet.index, items.iter().map(|item| item.index).max().unwrap_or(0));
+            for item in items {
+                let index = [pallet.index, item.index];
+                if what == "call" {
+                    self.spell_arguments(item.fields);
+                }
+                let (pallet_text, item_text) = (self.json(pallet.name), self.json(item.name));
+                let code = const_hex::encode(index);
+                let head = if what == "call" {
+                    format!(
+                        r#"{{"call_module":{pallet_text},"call_function":{item_text},"call_index":"0x{code}","call_args":["#
+                    )
+                } else {
+                    format!(
+                        r#"{{"event_index":"{code}","module_id":{pallet_text},"event_id":{item_text},"attributes":"#
+                    )
+                };
+                let shape = (item.layout, item.fields, item.fixed);
+                outer.item((pallet.name, item.name), index, shape, head.as_bytes());
+                // Pallets may share their items and names may be long: a small blob could ask for gigabytes.
+                if outer.size().max(self.arguments.len()) > MAX_OUTER_BYTES {
+                    return Err(inconsistent(format!(
+                        "the names of the {what}s take more than {MAX_OUTER_BYTES} bytes"
+                    )));
+                }
             }
         }
-        Ok(())
+        Ok(outer.finish())
+    }
+
+    fn json(&self, name: NameId) -> &str {
+        std::str::from_utf8(self.names[name.0 as usize].json_text()).unwrap_or_default()
+    }
+
+    fn spell_arguments(&mut self, fields: Fields) {
+        for at in fields.start..fields.start + fields.len {
+            let field = self.fields[at as usize];
+            let text = format!(r#",{{"name":{},"type":{},"value":"#, self.json(field.name), self.json(field.label));
+            self.fields[at as usize].argument = (self.arguments.len() as u32, text.len() as u32);
+            self.arguments.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// From here on the outer enums are read by their tables, wherever they occur.
+    fn mark_outer(&mut self, call: u32, event: u32) {
+        let (call, event) = (self.plans[call as usize].op, self.plans[event as usize].op);
+        for plan in &mut self.plans {
+            plan.op = match plan.op {
+                op if op == call => Op::Call,
+                op if op == event => Op::Event,
+                op => op,
+            };
+        }
     }
 
     fn measure(&mut self, id: PlanId, sizes: &mut [Size], depth: usize) -> Result<(u32, u32), MetadataError> {
@@ -268,7 +322,7 @@ impl<'t> Compiler<'t> {
             Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
                 self.measure_fields(fields, sizes, depth)?
             }
-            Op::Enum(table) | Op::Call(table) | Op::Event(table) => {
+            Op::Enum(table) => {
                 let mut enum_fixed = None;
                 let mut enum_min = u32::MAX;
                 for at in 0..self.enums[table.0 as usize].variants.len() {
@@ -281,7 +335,7 @@ impl<'t> Compiler<'t> {
                 let fixed = enum_fixed.unwrap_or(VARIABLE).checked_add(1).unwrap_or(VARIABLE);
                 (fixed, if enum_min == u32::MAX { 1 } else { enum_min.saturating_add(1) })
             }
-            Op::Alias(_) | Op::Never(_) => (VARIABLE, 1),
+            Op::Alias(_) | Op::Never(_) | Op::Call | Op::Event => (VARIABLE, 1),
         };
         sizes[id.0 as usize] = Size::Known { fixed, min };
         Ok((fixed, min))
@@ -306,7 +360,7 @@ impl<'t> Compiler<'t> {
         Ok((all_fixed, all_min))
     }
 
-    fn finish(mut self, sizes: &[Size]) -> Plans {
+    fn finish(mut self, sizes: &[Size], calls: Outer, events: Outer) -> Plans {
         for (plan, size) in self.plans.iter_mut().zip(sizes) {
             if let Size::Known { fixed, min } = *size {
                 (plan.fixed, plan.min) = (fixed, min);
@@ -318,6 +372,9 @@ impl<'t> Compiler<'t> {
             enums: self.enums.into(),
             maps: self.maps.into(),
             names: self.names.into(),
+            calls,
+            events,
+            arguments: self.arguments.into(),
         }
     }
 }
