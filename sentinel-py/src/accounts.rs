@@ -1,6 +1,6 @@
 //! Addresses made once: a bounded memo from account to its SS58 text.
 
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -26,7 +26,12 @@ impl Accounts {
     /// The memo of this process, unless somebody is at it: a finalizer can run in the middle of a decode and decode too.
     pub(crate) fn take() -> Option<MutexGuard<'static, Self>> {
         let memo = MEMO.get_or_init(|| Mutex::new(Self { slots: Vec::new() }));
-        let mut guard = memo.try_lock().ok()?;
+        let mut guard = match memo.try_lock() {
+            Ok(guard) => guard,
+            // Whole at every step: a panic elsewhere took nothing from it.
+            Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
         if guard.slots.is_empty() {
             guard.slots.resize_with(SLOTS, || None);
         }

@@ -11,7 +11,7 @@ use sentinel_core::decode::{self, JsonOptions, StorageItem, write_events, write_
 use crate::block::Block;
 use crate::build::Build;
 use crate::collect::list;
-use crate::error::{Failure, MetadataError, guarded};
+use crate::error::{Failure, MetadataError, decode_error, guarded};
 use crate::input::{hex, input};
 use crate::json::written;
 use crate::names::Names;
@@ -289,8 +289,8 @@ impl Runtime {
     #[pyo3(signature = (data, *, lean = false))]
     fn decode_events<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>, lean: bool) -> PyResult<Bound<'py, PyAny>> {
         let data = input(data)?;
+        let events = guarded(|| py.detach(|| self.core.events(&data)).map_err(|error| decode_error(py, &error)))?;
         self.build(py, lean, |build| {
-            let events = py.detach(|| self.core.events(&data))?;
             let mut events = events.iter();
             list(py, events.len(), || match events.next() {
                 Some(event) => record::event(build, event),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+
+import pytest
 
 import sentinel
 
@@ -108,11 +109,41 @@ def test_json_holds_the_same_values(block: sentinel.Block) -> None:
     assert json.loads(block.events[1].to_json()) == document["events"][1]
 
 
-def test_integers_are_exact_and_empty_structs_are_as_the_sdk_has_them(runtime: sentinel.Runtime) -> None:
-    types: dict[str, Any] = {"u8": 2}
-    assert runtime.decode(types["u8"], b"\xff") == 255
-    assert runtime.decode_storage("System", "Number", b"\xff" * 4) == 2**32 - 1
-    assert runtime.decode_storage("Balances", "TotalIssuance", b"\xff" * 8) == 2**64 - 1
+@pytest.mark.parametrize(
+    ("type_id", "data", "value"),
+    [
+        (2, "0xff", 255),
+        (9, "0x" + "ff" * 16, 2**128 - 1),
+        (102, "0x" + "ff" * 32, 2**256 - 1),
+        (193, "0x" + "00" * 15 + "80", -(2**127)),
+        (45, "0xffff", -1),
+    ],
+)
+def test_integers_of_every_width_are_exact(runtime: sentinel.Runtime, type_id: int, data: str, value: int) -> None:
+    assert runtime.decode(type_id, data) == value
+
+
+def test_a_struct_without_fields_is_a_dictionary_inside_others_only(runtime: sentinel.Runtime) -> None:
+    assert runtime.decode(497, b"") == ()
+    signed_extras = runtime.decode(573, "0x00140000")
+    assert signed_extras == (({}, {}, {}, {}, "00", 5, {}), ({"inner": 0}, {}, {}, {}, {}), {"mode": "Disabled"})
+
+
+def test_byte_vectors_are_text_where_they_can_be(runtime: sentinel.Runtime) -> None:
+    remark = runtime.decode_call("0x0000" + "0c" + "e697a5")
+    assert remark["call_args"][0]["value"] == "\u65e5"
+    remark = runtime.decode_call("0x0000" + "08" + "e697")
+    assert remark["call_args"][0]["value"] == "0xe697"
+    assert b'"value":"0x6869"' in runtime.decode_call_json("0x0000086869", strict_bytes=True)
+
+
+def test_a_call_inside_a_call_is_a_call(runtime: sentinel.Runtime) -> None:
+    sudo = runtime.decode_call("0x0c000000086869")
+    inner = sudo["call_args"][0]["value"]
+    assert inner == runtime.decode_call("0x0000086869")
+    assert runtime.decode_call("0x0c000000086869", lean=True)["call_args"] == {
+        "call": {"call_module": "System", "call_function": "remark", "call_args": {"remark": "hi"}}
+    }
 
 
 def test_recorded_blocks_of_an_old_runtime(recorded: tuple[sentinel.Runtime, list[RawBlock]]) -> None:
