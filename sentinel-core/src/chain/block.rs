@@ -81,7 +81,8 @@ impl Header {
     }
 }
 
-pub(crate) fn blake2_256(bytes: &[u8]) -> [u8; 32] {
+/// blake2b of 32 bytes: the hash of blocks, extrinsics and calls.
+pub fn blake2_256(bytes: &[u8]) -> [u8; 32] {
     let hash = blake2b_simd::Params::new().hash_length(32).hash(bytes);
     let mut out = [0; 32];
     out.copy_from_slice(hash.as_bytes());

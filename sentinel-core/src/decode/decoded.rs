@@ -38,6 +38,11 @@ impl<'r, 'b> Decoded<'r, 'b> {
         &self.data[self.start..]
     }
 
+    /// Whether the type is a struct without any fields: an empty list by itself, though an empty object inside others.
+    pub fn is_unit(&self) -> bool {
+        matches!(self.plans.get(self.plan).op, Op::Struct(fields) if self.plans.fields(fields).is_empty())
+    }
+
     /// Lets a visitor have the value.
     pub fn visit<V: Visitor<'r, 'b>>(&self, visitor: V) -> Result<V::Out, V::Error> {
         let mut cursor = Cursor::at(self.data, self.start);

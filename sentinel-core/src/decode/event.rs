@@ -1,6 +1,10 @@
 //! Events: all boundaries and names in one pass, fields when asked.
 
+mod place;
+
 use serde::Serialize;
+
+pub use place::EventPlace;
 
 use super::cursor::Cursor;
 use super::decoded::Decoded;

@@ -1,5 +1,9 @@
 //! Extrinsics: envelope first, arguments when asked.
 
+mod extensions;
+
+pub use extensions::Extensions;
+
 use super::cursor::Cursor;
 use super::decoded::Decoded;
 use super::error::{DecodeError, DecodeErrorKind as Kind};

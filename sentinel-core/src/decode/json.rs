@@ -84,6 +84,11 @@ impl JsonWriter {
         self.options
     }
 
+    /// Writes otherwise from now on.
+    pub fn set_options(&mut self, options: JsonOptions) {
+        self.options = options;
+    }
+
     /// What is written so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.out

@@ -113,6 +113,10 @@ impl<'t> Compiler<'t> {
             },
             TypeDef::Sequence(sequence) if special::is_u8(self.types, sequence.type_param.id) => Op::Bytes,
             TypeDef::Sequence(sequence) => Op::Seq(self.reference(sequence.type_param.id)?),
+            // A list like any array, though bytes are hex: there are none.
+            TypeDef::Array(array) if array.len == 0 && special::is_u8(self.types, array.type_param.id) => {
+                Op::Array(self.reference(array.type_param.id)?, 0)
+            }
             TypeDef::Array(array) if array.len == 0 => Op::Tuple(Fields { start: 0, len: 0 }),
             TypeDef::Array(array) if special::is_u8(self.types, array.type_param.id) => Op::ByteArray(array.len),
             TypeDef::Array(array) => Op::Array(self.reference(array.type_param.id)?, array.len),

@@ -1,0 +1,38 @@
+"""The Bittensor chain in Python: bytes of blocks in, Python objects out.
+
+A `Runtime` is the metadata of one runtime, compiled for decoding. It decodes single values, calls, extrinsics and events,
+and indexes whole blocks: a `Block` knows every call, event and signer by name, and decodes fields when they are asked for.
+
+>>> call = runtime.decode_call("0x0000086869")
+>>> call["call_module"], call["call_function"], call["call_args"]
+('System', 'remark', [{'name': 'remark', 'type': 'Bytes', 'value': 'hi'}])
+
+Values have the shape that `bittensor_core` gives them, so code written for it keeps working; `lean=True` leaves out what
+costs time and is seldom looked at. Whatever goes wrong is a `sentinel.Error`.
+"""
+
+from ._native import (
+    Block,
+    DecodeError,
+    Error,
+    Event,
+    Events,
+    Extrinsic,
+    Extrinsics,
+    InternalError,
+    MetadataError,
+    Runtime,
+)
+
+__all__ = [
+    "Block",
+    "DecodeError",
+    "Error",
+    "Event",
+    "Events",
+    "Extrinsic",
+    "Extrinsics",
+    "InternalError",
+    "MetadataError",
+    "Runtime",
+]

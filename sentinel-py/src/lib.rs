@@ -1,0 +1,35 @@
+//! The native module of the Python package `sentinel`. It turns Python's bytes into what `sentinel_core` reads, and what that
+//! finds into Python's objects; what the bytes mean is decided there.
+
+mod accounts;
+mod block;
+mod build;
+mod collect;
+mod error;
+mod event;
+mod extrinsic;
+mod input;
+mod json;
+mod kind;
+mod names;
+mod panic;
+mod record;
+mod runtime;
+mod view;
+
+/// `sentinel._native`.
+#[pyo3::pymodule(name = "_native")]
+mod native {
+    #[pymodule_export]
+    use crate::block::Block;
+    #[pymodule_export]
+    use crate::error::{DecodeError, Error, InternalError, MetadataError};
+    #[pymodule_export]
+    use crate::event::Event;
+    #[pymodule_export]
+    use crate::extrinsic::Extrinsic;
+    #[pymodule_export]
+    use crate::runtime::Runtime;
+    #[pymodule_export]
+    use crate::view::{Events, Extrinsics};
+}
