@@ -4,6 +4,7 @@
 //! the other runtimes, and generated blocks like those of the main network as `DIR/461.scale`, `DIR/461.jsonl`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -29,12 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut blocks = source.finalized(1);
     while let Some(block) = blocks.try_next().await? {
         let spec = block.runtime.version().spec_version;
-        if !files.contains_key(&spec) {
-            files.insert(spec, open(&dir, spec, block.runtime.metadata())?);
-        }
-        if let Some(file) = files.get_mut(&spec) {
-            write_block(file, &block.extrinsics, &block.events)?;
-        }
+        let file = match files.entry(spec) {
+            Entry::Occupied(file) => file.into_mut(),
+            Entry::Vacant(none) => none.insert(open(&dir, spec, block.runtime.metadata())?),
+        };
+        write_block(file, &block.extrinsics, &block.events)?;
     }
     let mut file = open(&dir, 461, SUBTENSOR_461_V15)?;
     for block in Corpus::of(SUBTENSOR_461_V15, 1, GENERATED).blocks {

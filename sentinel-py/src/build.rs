@@ -121,7 +121,7 @@ impl<'a, 'py> Build<'a, 'py> {
     }
 }
 
-impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
+impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
     type Out = Bound<'py, PyAny>;
     type Error = Failure;
 
@@ -191,15 +191,15 @@ impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
         Ok(Build::none(self))
     }
 
-    fn list(self, items: &mut Items<'_, '_, 'b>) -> Built<'py> {
+    fn list(self, items: &mut Items<'_, 'r, 'b>) -> Built<'py> {
         list(self.py, items.len(), || items.next(self).unwrap_or_else(|| Ok(Build::none(self))))
     }
 
-    fn record(self, fields: &mut Record<'_, '_, 'b>) -> Built<'py> {
+    fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Built<'py> {
         if fields.is_named() { self.object(fields, None) } else { self.tuple(fields) }
     }
 
-    fn event_record(self, fields: &mut Record<'_, '_, 'b>) -> Built<'py> {
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Built<'py> {
         let phase = self.field(fields)?;
         let pallet = fields.peek().unwrap_or_default();
         let event = self.field(fields)?;
@@ -225,7 +225,7 @@ impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
         Ok(record.into_any())
     }
 
-    fn map(self, entries: &mut Entries<'_, '_, 'b>) -> Built<'py> {
+    fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Built<'py> {
         let map = PyDict::new(self.py);
         while let Some(key) = entries.key(self) {
             let key = key?;
@@ -236,7 +236,7 @@ impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
         Ok(map.into_any())
     }
 
-    fn variant(self, variant: &mut VariantAccess<'_, '_, 'b>) -> Built<'py> {
+    fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Built<'py> {
         let (layout, name) = (variant.layout(), self.name(Some(variant.name_id())));
         match layout {
             Layout::Unit => Ok(name.clone().into_any()),
@@ -250,7 +250,7 @@ impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
         }
     }
 
-    fn call(self, call: &mut Dispatch<'_, '_, 'b>) -> Built<'py> {
+    fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Built<'py> {
         let py = self.py;
         let kind = self.names.calls.get(py, call.index(), || Ok(self.pair(call)))?;
         if self.bare.take() {
@@ -268,7 +268,7 @@ impl<'b, 'py> Visitor<'b> for &Build<'_, 'py> {
         Ok(object.into_any())
     }
 
-    fn event(self, event: &mut Dispatch<'_, '_, 'b>) -> Built<'py> {
+    fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Built<'py> {
         let py = self.py;
         let bare = self.bare.take();
         let kind = self.names.events.get(py, event.index(), || Ok(self.pair(event)))?;

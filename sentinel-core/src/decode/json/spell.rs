@@ -52,6 +52,7 @@ pub(super) fn write_integers(out: &mut Vec<u8>, integers: Integers<'_>) {
     match integers.raw() {
         // Weights and uids, by the hundred.
         (bytes, 2) => {
+            out.reserve(bytes.len() * 3 + 8);
             out.push(b'[');
             for bytes in bytes.as_chunks::<2>().0 {
                 let (digits, len) = short_digits(u16::from_le_bytes(*bytes));
@@ -76,27 +77,22 @@ pub(super) fn write_integers(out: &mut Vec<u8>, integers: Integers<'_>) {
 /// The decimal digits of a number with a comma behind them, and how long that is.
 #[inline]
 fn short_digits(number: u16) -> ([u8; 8], usize) {
-    /// Three digits of each number below 1000.
-    static DIGITS: [[u8; 3]; 1000] = {
-        let mut digits = [[0; 3]; 1000];
+    /// Three digits of each number below 1000, the first one lowest.
+    static DIGITS: [u32; 1000] = {
+        let mut digits = [0; 1000];
         let mut n = 0;
         while n < 1000 {
-            digits[n] = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+            let three = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8, 0];
+            digits[n] = u32::from_le_bytes(three);
             n += 1;
         }
         digits
     };
-    let [a, b, c] = DIGITS[usize::from(number / 1000)];
-    let [d, e, f] = DIGITS[usize::from(number % 1000)];
-    let all = u64::from_le_bytes([a, b, c, d, e, f, b',', 0]);
-    // Leading zeros are shifted out, but for the last digit.
-    let zeros = match number {
-        0..10 => 5,
-        10..100 => 4,
-        100..1000 => 3,
-        1000..10_000 => 2,
-        _ => 1,
-    };
+    let high = u64::from(DIGITS[usize::from(number / 1000)]);
+    let low = u64::from(DIGITS[usize::from(number % 1000)]);
+    let all = high | low << 24 | u64::from(b',') << 48;
+    // Leading zeros are shifted out, but for the last digit; a sum is faster than branches that nothing foretells.
+    let zeros = 1 + [10, 100, 1000, 10_000].iter().map(|power| usize::from(number < *power)).sum::<usize>();
     ((all >> (8 * zeros)).to_le_bytes(), 7 - zeros)
 }
 
