@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod chains;
+pub mod child;
 pub mod exact_json;
 pub mod extra_types;
 pub mod extrinsics;
