@@ -59,9 +59,10 @@ fn hostile_bytes_are_read_or_refused_with_little_memory() {
 #[ignore = "run by the test above, for one input in a process of its own"]
 fn read_one_in_a_child() {
     let Some(name) = child::task() else { return };
+    let case = cases::cases().into_iter().find(|case| case.name == name).expect("a case of that name");
+    let runtime = case.runtime();
+    // Only what reads the input is on that thread: it gets memory of its own, and none that was used before.
     on_a_small_stack(move || {
-        let case = cases::cases().into_iter().find(|case| case.name == name).expect("a case of that name");
-        let runtime = case.runtime();
         let Case { what, bytes, read, .. } = case;
         assert_eq!(measured(|| what.is_read(&runtime, &bytes)), read, "read is {}, expected the other", !read);
     });
@@ -105,8 +106,8 @@ fn died(ended: &Ended) -> bool {
 #[ignore = "run by the test above, which expects it to die"]
 fn unguarded_in_a_child() {
     let Some(name) = child::task() else { return };
+    let (types, registry, id, bytes) = bomb(&name);
     on_a_small_stack(move || {
-        let (types, registry, id, bytes) = bomb(&name);
         let types = if name == "length" { types.registry() } else { &registry.types };
         let result = measured(|| scale_value::scale::decode_as_type(&mut &bytes[..], id, types).is_ok());
         println!("it came to its end: {result}");
@@ -117,9 +118,9 @@ fn unguarded_in_a_child() {
 #[ignore = "run by the test above it, as the counterpart"]
 fn guarded_in_a_child() {
     let Some(name) = child::task() else { return };
+    let (types, _, id, bytes) = bomb(&name);
+    let runtime = if name == "length" { types.runtime() } else { subtensor_461() };
     on_a_small_stack(move || {
-        let (types, _, id, bytes) = bomb(&name);
-        let runtime = if name == "length" { types.runtime() } else { subtensor_461() };
         assert!(!measured(|| What::Type(id).is_read(&runtime, &bytes)), "a bomb is refused");
     });
 }

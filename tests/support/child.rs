@@ -60,15 +60,33 @@ pub fn task() -> Option<String> {
 
 /// Does the work of a child and tells the parent what it took.
 pub fn measured<T>(work: impl FnOnce() -> T) -> T {
-    // Forgets the peak so far, where the system can; where it cannot, the peak found below is too high, never too low.
-    let _ = fs::write("/proc/self/clear_refs", "5");
-    let before = status("VmRSS:");
-    let started = Instant::now();
+    let measuring = Measuring::start();
     let done = work();
-    let time = started.elapsed();
-    let peak = status("VmHWM:").zip(before).map(|(after, before)| after.saturating_sub(before));
-    println!("{FIGURES} {} {}", time.as_micros(), peak.map_or_else(|| "-".to_owned(), |peak| peak.to_string()));
+    measuring.end();
     done
+}
+
+/// A measurement under way in a child, for work that waits.
+#[derive(Debug)]
+pub struct Measuring {
+    memory: Option<u64>,
+    started: Instant,
+}
+
+impl Measuring {
+    /// Begins.
+    pub fn start() -> Self {
+        // Forgets the peak so far, where the system can; where it cannot, the peak found is too high, never too low.
+        let _ = fs::write("/proc/self/clear_refs", "5");
+        Self { memory: status("VmRSS:"), started: Instant::now() }
+    }
+
+    /// Tells the parent.
+    pub fn end(self) {
+        let time = self.started.elapsed();
+        let peak = status("VmHWM:").zip(self.memory).map(|(after, before)| after.saturating_sub(before));
+        println!("{FIGURES} {} {}", time.as_micros(), peak.map_or_else(|| "-".to_owned(), |peak| peak.to_string()));
+    }
 }
 
 fn status(key: &str) -> Option<u64> {
