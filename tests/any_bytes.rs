@@ -1,10 +1,13 @@
 //! Whatever the bytes are, the invariants of the fuzz targets hold: mutated samples and plain noise on every test run.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use sentinel_core::decode::Runtime;
 use sentinel_support::fuzz::seeds::seeds;
-use sentinel_support::fuzz::{TARGETS, Target};
+use sentinel_support::fuzz::{TARGETS, Target, runtimes};
 use sentinel_support::mutations::mutate;
 use sentinel_support::rng::Rng;
 use sentinel_support::small_stack::on_a_small_stack;
@@ -47,6 +50,30 @@ fn mutated(name: &'static str, count: usize, seed: u64) {
             }
         }
     });
+}
+
+/// Otherwise the tests below would try refusals only.
+#[test]
+fn seeds_are_valid() {
+    let read = |target: &str, is_read: &dyn Fn(&Runtime, &[u8]) -> bool| {
+        let seeds = seeds(target, 200, 3);
+        let runtime = |seed: &[u8]| Arc::clone(&runtimes()[usize::from(seed[0] & 3)]);
+        seeds.iter().filter(|seed| is_read(&runtime(seed), &seed[1..])).count()
+    };
+    let number = |bytes: &[u8]| u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
+    let of_type = |runtime: &Runtime, bytes: &[u8]| {
+        runtime.decode(number(bytes), &bytes[2..]).is_ok_and(|decoded| decoded.to_value().is_ok())
+    };
+    let of_item = |runtime: &Runtime, bytes: &[u8]| {
+        let mut items = runtime.pallets().iter().flat_map(|pallet| pallet.storage());
+        items.nth(number(bytes) as usize).is_some_and(|item| item.value(runtime, &bytes[2..]).to_value().is_ok())
+    };
+    assert_eq!(read("event_records", &|runtime, bytes| runtime.events(bytes).is_ok()), 200);
+    // A third of them lack their length, a third have events behind them.
+    assert!(read("extrinsic", &|runtime, bytes| runtime.extrinsic(bytes).is_ok()) > 40);
+    // Some types have no values, and some seeds are keys.
+    assert!(read("type_by_id", &of_type) > 180 && read("storage_value", &of_item) > 100);
+    assert!(Runtime::from_metadata(&seeds("metadata_blob", 1, 3)[0][1..]).is_ok());
 }
 
 #[test]

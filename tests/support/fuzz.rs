@@ -36,8 +36,8 @@ pub const TARGETS: [(&str, Target); 5] = [
     ("type_by_id", type_by_id),
 ];
 
-/// The runtimes that an input can choose, in the order of their numbers.
-fn runtimes() -> &'static [Arc<Runtime>; 4] {
+/// The runtimes that an input can choose by the two lowest bits of its first byte.
+pub fn runtimes() -> &'static [Arc<Runtime>; 4] {
     static RUNTIMES: LazyLock<[Arc<Runtime>; 4]> = LazyLock::new(|| {
         let old = runtimes::load(runtimes::SUBTENSOR_461_V14);
         [runtimes::raonet_218(), runtimes::finney_393(), runtimes::subtensor_461(), old]
