@@ -71,8 +71,8 @@ fn seeds_are_valid() {
     assert_eq!(read("event_records", &|runtime, bytes| runtime.events(bytes).is_ok()), 200);
     // A third of them lack their length, a third have events behind them.
     assert!(read("extrinsic", &|runtime, bytes| runtime.extrinsic(bytes).is_ok()) > 40);
-    // Some types have no values, and some seeds are keys.
-    assert!(read("type_by_id", &of_type) > 180 && read("storage_value", &of_item) > 100);
+    // Some types have no values, or are made up; some seeds are keys.
+    assert!(read("type_by_id", &of_type) > 100 && read("storage_value", &of_item) > 100);
     assert!(Runtime::from_metadata(&seeds("metadata_blob", 1, 3)[0][1..]).is_ok());
 }
 
@@ -93,7 +93,7 @@ fn mutated_storage_values() {
 
 #[test]
 fn mutated_values_of_any_type() {
-    mutated("type_by_id", 2_000, 1);
+    mutated("type_by_id", 3_000, 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod glance;
+mod made_up;
 mod metadata;
 mod read;
 pub mod seeds;
@@ -19,6 +20,7 @@ use sentinel_core::decode::{
 
 use crate::extrinsics::with_length;
 use crate::runtimes;
+use made_up::MadeUp;
 use read::{Read, document, is_lenient};
 
 pub use agreement::{agreed, options};
@@ -231,12 +233,20 @@ fn item(runtime: &Runtime, at: usize) -> &StorageItem {
     items.nth(at % count).expect("the remainder is below the count")
 }
 
+/// In the bits above the options: one of the types that were made up.
+const MADE_UP: u8 = 8;
+
 /// A value of any type.
 pub fn type_by_id(input: &[u8]) {
     let Some((runtime, bits, rest)) = choose(input) else { return };
     let Some((id, bytes)) = number(rest) else { return };
     let unknown = runtime.decode(runtime.type_count(), bytes).expect_err("ids run from 0 to the count");
     assert_eq!(*unknown.kind(), DecodeErrorKind::UnknownType(runtime.type_count()));
-    let id = id as u32 % runtime.type_count();
-    let _ = Read::Type(runtime, id).check(bytes, options(bits));
+    let read = if bits & MADE_UP != 0 {
+        let made_up = MadeUp::get();
+        Read::Type(&made_up.runtime, made_up.ids.start + id as u32 % made_up.ids.len() as u32)
+    } else {
+        Read::Type(runtime, id as u32 % runtime.type_count())
+    };
+    let _ = read.check(bytes, options(bits));
 }

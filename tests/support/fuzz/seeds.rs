@@ -3,7 +3,8 @@
 use frame_metadata::{RuntimeMetadata, RuntimeMetadataPrefixed};
 use parity_scale_codec::Decode;
 
-use super::{BODY, EVENTS};
+use super::made_up::MadeUp;
+use super::{BODY, EVENTS, MADE_UP};
 use crate::extrinsics::{
     FINALIZATION, INITIALIZATION, Signed, applying, bare, general, record, signed, vector, with_length,
 };
@@ -31,8 +32,10 @@ pub fn seeds(target: &str, count: usize, seed: u64) -> Vec<Vec<u8>> {
         other => panic!("no target is called {other}"),
     };
     let mut seeds = Vec::with_capacity(count);
+    let made_up = Samples::new(MadeUp::get().types(), seed);
     for (number, metadata) in METADATA.into_iter().enumerate() {
-        let source = Source { number: number as u8, registry: Registry::of(metadata), items: items(metadata) };
+        let (registry, items) = (Registry::of(metadata), items(metadata));
+        let source = Source { number: number as u8, registry, items, made_up: made_up.clone() };
         let mut samples = Samples::new(&source.registry.types, seed);
         let wanted = (number + 1) * count / METADATA.len();
         while seeds.len() < wanted {
@@ -48,6 +51,8 @@ struct Source {
     registry: Registry,
     /// Of each storage item, the type of its key, if it is a map, and of its value.
     items: Vec<(Option<u32>, u32)>,
+    /// Samples of types that the runtime does not have.
+    made_up: Samples<'static>,
 }
 
 impl Source {
@@ -119,6 +124,15 @@ fn storage_value(source: &Source, samples: &mut Samples<'_>) -> Vec<u8> {
 }
 
 fn type_by_id(source: &Source, samples: &mut Samples<'_>) -> Vec<u8> {
+    if samples.rng().percent(40) {
+        let ids = &MadeUp::get().ids;
+        let at = samples.rng().below(ids.len()) as u16;
+        let mut of_made_up = source.made_up.clone();
+        of_made_up.reseed(samples.rng().bits());
+        let bytes = of_made_up.value(ids.start + u32::from(at)).unwrap_or_default();
+        let first = source.first(samples, 0, 0) | MADE_UP << 2;
+        return [&[first], &at.to_le_bytes()[..], &bytes].concat();
+    }
     let id = samples.rng().below(source.registry.types.types.len());
     let bytes = samples.value(id as u32).unwrap_or_default();
     [&[source.first(samples, 0, 0)], &(id as u16).to_le_bytes()[..], &bytes].concat()
