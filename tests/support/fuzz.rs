@@ -21,7 +21,7 @@ use sentinel_core::decode::{
 use crate::extrinsics::with_length;
 use crate::runtimes;
 use made_up::MadeUp;
-use read::{Read, document, is_lenient};
+use read::{Read, check_offset, document, is_lenient};
 
 pub use agreement::{agreed, options};
 pub use metadata::metadata_blob;
@@ -82,7 +82,7 @@ pub fn extrinsic(input: &[u8]) {
             assert_eq!((error.kind(), error.offset()), (&DecodeErrorKind::TrailingBytes(1), bytes.len()));
             assert!(runtime.extrinsic(&bytes[..bytes.len() - 1]).is_err(), "a byte less");
         }
-        Err(error) => assert!(error.offset() <= bytes.len(), "{error}"),
+        Err(error) => check_offset(&error, &bytes),
     }
     let block = [&bytes[..], &[]];
     if let Ok(index) = runtime.index(&block, events) {
@@ -101,7 +101,7 @@ fn read_extrinsic(runtime: &Runtime, extrinsic: &Extrinsic<'_, '_>, options: Jso
     assert_eq!(parts.map(|part| part.is_some()), [extrinsic.is_signed(); 2]);
     assert!(extrinsic.era().is_none_or(|era| matches!(era, [0] | [1..=255, _])), "{:?}", extrinsic.era());
     let call = agreed(&extrinsic.call(), options);
-    readable &= call.is_ok();
+    readable &= call.as_ref().inspect_err(|error| check_offset(error, extrinsic.bytes())).is_ok();
     assert_eq!(Read::Call(runtime).check(extrinsic.call().bytes(), options).is_ok(), call.is_ok());
     if let Ok(call) = &call {
         let call = call.as_call().expect("a call");
@@ -150,7 +150,7 @@ pub fn event_records(input: &[u8]) {
     let events = match runtime.events(bytes) {
         Ok(events) => events,
         Err(error) => {
-            assert!(error.offset() <= bytes.len(), "{error}");
+            check_offset(&error, bytes);
             assert!(as_value.is_err(), "a value that is no list of events: {error}");
             return;
         }
@@ -222,6 +222,7 @@ pub fn storage_value(input: &[u8]) {
             assert!(item.key_parts(runtime, &[&key[..], &[0]].concat()).is_err(), "a byte more");
             assert!(item.key_parts(runtime, &key[..key.len() - 1]).is_err(), "a byte less");
         }
+        // Counted from the part that does not decode.
         Err(KeyError::Decode(error)) => assert!(error.offset() <= bytes.len(), "{error}"),
         Err(_) => {}
     }

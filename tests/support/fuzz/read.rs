@@ -38,7 +38,7 @@ impl<'r> Read<'r> {
                     assert!(agreed(&self.of(shorter), options).is_err(), "a byte less");
                 }
             }
-            Err(error) => assert!(error.offset() <= bytes.len(), "{error}"),
+            Err(error) => check_offset(error, bytes),
         }
         result
     }
@@ -50,11 +50,31 @@ impl<'r> Read<'r> {
             match (&glance, whole) {
                 (Ok(()), Err(error)) => assert!(is_lenient(error.kind()), "passed over, though {error}"),
                 (Err(error), Ok(_)) => panic!("read, but not passed over: {error}"),
-                (Err(error), Err(_)) => assert!(error.offset() <= bytes.len(), "{error}"),
+                (Err(error), Err(_)) => check_offset(error, bytes),
                 (Ok(()), Ok(_)) => {}
             }
         }
     }
+}
+
+/// What an error complains about is at its offset.
+pub(super) fn check_offset(error: &DecodeError, bytes: &[u8]) {
+    let rest = bytes.get(error.offset()..).unwrap_or_else(|| panic!("{error}, of {} bytes", bytes.len()));
+    let is_there = match error.kind() {
+        Kind::UnexpectedEnd { needed, left } => *needed > 0 && rest.len() == *left,
+        Kind::TrailingBytes(left) => *left > 0 && rest.len() == *left,
+        Kind::InvalidBool(byte) | Kind::UnknownVariant(byte) | Kind::ExtrinsicFormat(byte) => {
+            rest.first() == Some(byte)
+        }
+        Kind::InvalidChar(code) => rest.first_chunk() == Some(&code.to_le_bytes()),
+        Kind::InvalidUtf8 => {
+            std::str::from_utf8(&rest[..rest.len().min(4)]).is_err_and(|error| error.valid_up_to() == 0)
+        }
+        Kind::CompactOverflow(_) | Kind::LongCompact => rest.first().is_some_and(|byte| byte & 3 != 0),
+        // Those that count have no place of their own, but lie in the input.
+        _ => true,
+    };
+    assert!(is_there, "{error}, where {} is", const_hex::encode(&rest[..rest.len().min(8)]));
 }
 
 /// Whether passing over a value accepts what reading it refuses for this reason.

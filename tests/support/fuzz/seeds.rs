@@ -75,7 +75,11 @@ impl Source {
                 1 => INITIALIZATION.to_vec(),
                 _ => applying(samples.rng().below(2) as u32),
             };
-            records.push(record(&phase, &item(samples, self.registry.event)));
+            let event = item(samples, self.registry.event);
+            records.push(match samples.rng().below(3) {
+                0 => [&phase[..], &event, &[8], &samples.rng().bytes(64)].concat(),
+                _ => record(&phase, &event),
+            });
         }
         vector(&records)
     }
