@@ -296,6 +296,12 @@ fn envelopes(cases: &mut Vec<Case>, registry: &Registry) {
     real(cases, What::Key, [("a key that is a mebibyte long", vec![0; MEBIBYTE], false)]);
 }
 
+/// The value of `System.Events` with so many events of four bytes each.
+pub(crate) fn shortest_events(count: usize) -> Vec<u8> {
+    let event = Registry::of(SUBTENSOR_461_V15).event("System", "CodeUpdated", &[]);
+    [Compact(count as u32).encode(), record(extrinsics::INITIALIZATION, &event).repeat(count)].concat()
+}
+
 fn event_lists(cases: &mut Vec<Case>, registry: &Registry) {
     let event = registry.event("System", "CodeUpdated", &[]);
     let shortest = record(extrinsics::INITIALIZATION, &event);
