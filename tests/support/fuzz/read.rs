@@ -67,9 +67,8 @@ pub(super) fn check_offset(error: &DecodeError, bytes: &[u8]) {
             rest.first() == Some(byte)
         }
         Kind::InvalidChar(code) => rest.first_chunk() == Some(&code.to_le_bytes()),
-        Kind::InvalidUtf8 => {
-            std::str::from_utf8(&rest[..rest.len().min(4)]).is_err_and(|error| error.valid_up_to() == 0)
-        }
+        // The string may end inside a character that is whole with what follows.
+        Kind::InvalidUtf8 => rest.first().is_some_and(|byte| !byte.is_ascii()),
         Kind::CompactOverflow(_) | Kind::LongCompact => rest.first().is_some_and(|byte| byte & 3 != 0),
         // Those that count have no place of their own, but lie in the input.
         _ => true,
