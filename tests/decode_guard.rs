@@ -4,7 +4,7 @@
 mod refusal;
 
 use parity_scale_codec::{Compact, Encode};
-use refusal::{on_a_small_stack, outcome, refusal};
+use refusal::{outcome, refusal};
 use scale_info::TypeDefPrimitive as P;
 use sentinel_core::decode::{DecodeErrorKind, JsonOptions, JsonWriter, Runtime, strip_docs};
 use sentinel_support::extra_types::ExtraTypes;
@@ -14,6 +14,7 @@ use sentinel_support::registry::Registry;
 use sentinel_support::rng::Rng;
 use sentinel_support::runtimes::{self, FINNEY_393_V16, RAONET_218_V14, SUBTENSOR_461_V15, subtensor_461};
 use sentinel_support::samples::Samples;
+use sentinel_support::small_stack::on_a_small_stack;
 
 const LONG: &str = "a compact integer that is not in its shortest form at byte 0";
 /// Its path is as long as the nesting is deep.

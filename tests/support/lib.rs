@@ -2,10 +2,12 @@
 
 pub mod blocks;
 pub mod chains;
+pub mod child;
 pub mod corpus;
 pub mod exact_json;
 pub mod extra_types;
 pub mod extrinsics;
+pub mod fuzz;
 pub mod mutations;
 pub mod node;
 pub mod recordings;
@@ -14,3 +16,4 @@ pub mod rng;
 pub mod rpc;
 pub mod runtimes;
 pub mod samples;
+pub mod small_stack;

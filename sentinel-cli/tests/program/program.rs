@@ -12,6 +12,7 @@ pub(crate) struct Ran {
 }
 
 /// Runs `sentinel-cli` with these arguments.
+#[allow(dead_code, reason = "not every test file needs it")]
 pub(crate) fn run(args: &[&str]) -> Ran {
     run_with_input(args, "")
 }

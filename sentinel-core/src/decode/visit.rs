@@ -142,13 +142,27 @@ impl<'r, 'b> Items<'_, 'r, 'b> {
         Some(walk(self.plans, self.item, self.cursor, visitor).map_err(|error| error.inside(Step::Item(at))))
     }
 
+    /// Counts so many values more for each item than the walk does, for a visitor that keeps more of each. Items that take
+    /// no bytes cost enough already.
+    pub(crate) fn charge(&mut self, each: u32) -> Result<(), DecodeError> {
+        if self.plans.get(self.item).min == 0 {
+            return Ok(());
+        }
+        self.cursor.spend(self.len.saturating_mul(each))
+    }
+
     /// All items that are left, where they are integers without sign of up to 64 bits: numbers take an order of magnitude
     /// less time in one loop than one by one. `None` for items of other types, which stay where they are.
-    pub fn integers(&mut self) -> Result<Option<Integers<'b>>, DecodeError> {
-        let Op::Unsigned(width @ (1 | 2 | 4 | 8)) = self.plans.get(self.item).op else { return Ok(None) };
-        let bytes = self.cursor.take((self.len - self.next) as usize * usize::from(width))?;
+    pub fn integers(&mut self) -> Option<Integers<'b>> {
+        let Op::Unsigned(width @ (1 | 2 | 4 | 8)) = self.plans.get(self.item).op else { return None };
+        let len = (self.len - self.next) as usize * usize::from(width);
+        if len > self.cursor.left() {
+            // One by one, the error says which item is missing.
+            return None;
+        }
+        let bytes = self.cursor.take(len).ok()?;
         self.next = self.len;
-        Ok(Some(Integers { bytes, width }))
+        Some(Integers { bytes, width })
     }
 
     pub(crate) fn skip_rest(&mut self) -> Result<(), DecodeError> {
@@ -261,6 +275,11 @@ impl<'r, 'b> Record<'_, 'r, 'b> {
         Some(walk(self.plans, field.plan, self.cursor, visitor).map_err(|error| error.inside(self.step(at))))
     }
 
+    /// Counts values more than the walk does, for a visitor that keeps more of each.
+    pub(crate) fn charge(&mut self, values: u32) -> Result<(), DecodeError> {
+        self.cursor.spend(values)
+    }
+
     /// The byte that comes next: of an enum, the index of its variant.
     pub fn peek(&self) -> Option<u8> {
         self.cursor.peek()
@@ -303,6 +322,11 @@ pub struct Entries<'c, 'r, 'b> {
 }
 
 impl<'r, 'b> Entries<'_, 'r, 'b> {
+    /// Counts so many values more for each entry than the walk does, for a visitor that keeps more of each.
+    pub(crate) fn charge(&mut self, each: u32) -> Result<(), DecodeError> {
+        self.cursor.spend(self.len.saturating_mul(each))
+    }
+
     /// Entries in all.
     pub fn len(&self) -> usize {
         self.len as usize

@@ -12,6 +12,7 @@ use super::special::{self, Special};
 use super::{
     Enum, EnumId, Field, Fields, Layout, NO_VARIANT, Name, NameId, Op, Plan, PlanId, Plans, VARIABLE, Variant,
 };
+use crate::decode::cursor::MAX_EMPTY_ITEMS;
 use crate::decode::metadata::MetadataError;
 
 /// Types nested deeper than this are no runtime's.
@@ -331,7 +332,9 @@ impl<'t> Compiler<'t> {
             }
             Op::Array(item, len) => {
                 let (fixed, min) = self.measure(item, sizes, depth)?;
-                let fixed = if fixed == VARIABLE { VARIABLE } else { fixed.checked_mul(len).unwrap_or(VARIABLE) };
+                // Items without any bytes are counted, not passed over.
+                let countless = fixed == 0 && u64::from(len) > MAX_EMPTY_ITEMS;
+                let fixed = if fixed == VARIABLE || countless { VARIABLE } else { fixed.saturating_mul(len) };
                 (fixed, min.saturating_mul(len))
             }
             Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {

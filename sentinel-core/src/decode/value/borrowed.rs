@@ -10,8 +10,6 @@ use crate::decode::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess
 
 /// As [`Value`], for a look at fields that are not kept: only lists, records and nested values take memory of their own.
 ///
-/// An event record of `System.Events` is a record of phase, event and topics.
-///
 /// ```
 /// use sentinel_core::decode::Runtime;
 ///
@@ -40,6 +38,8 @@ pub enum ValueRef<'r, 'b> {
     Char(char),
     /// A string.
     Text(&'b str),
+    /// A name of the runtime where a value would be: of a phase, a pallet or an event in an event record.
+    Name(&'r str),
     /// A byte vector.
     Bytes(&'b [u8]),
     /// A byte array, such as a hash.
@@ -181,6 +181,7 @@ impl<'r, 'b> ValueRef<'r, 'b> {
             Self::Signed(value) => Value::Signed(*value),
             Self::U256(value) => Value::U256(**value),
             Self::Char(value) => Value::Text(value.to_string()),
+            Self::Name(text) => Value::Text((*text).to_owned()),
             Self::Text(text) => Value::Text((*text).to_owned()),
             Self::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
             Self::ByteArray(bytes) => Value::ByteArray(bytes.to_vec()),
@@ -225,6 +226,12 @@ impl<'r, 'b> ValueRef<'r, 'b> {
 
 /// Builds a [`ValueRef`].
 pub(crate) struct Borrow;
+
+/// What parts of a tree cost of the values of one input, beyond the one that the walk counts for each; names cost nothing.
+const ITEM: u32 = 3;
+const FIELD: u32 = 4;
+const BOXED: u32 = 8;
+const EVENT_RECORD: u32 = 60;
 
 type Made<'r, 'b> = Result<ValueRef<'r, 'b>, DecodeError>;
 
@@ -296,6 +303,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
     }
 
     fn list(self, items: &mut Items<'_, 'r, 'b>) -> Made<'r, 'b> {
+        items.charge(ITEM)?;
         let mut list = Vec::new();
         while let Some(item) = items.next(Borrow) {
             list.push(item?);
@@ -311,6 +319,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
             }
             return Ok(ValueRef::List(list));
         }
+        fields.charge(fields.len() as u32 * FIELD)?;
         let mut record = Vec::with_capacity(fields.len());
         loop {
             let name = fields.name();
@@ -321,7 +330,29 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
         }
     }
 
+    fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Made<'r, 'b> {
+        fields.charge(EVENT_RECORD)?;
+        let phase = fields.next(Borrow).transpose()?;
+        let (name, extrinsic) = match phase {
+            Some(ValueRef::Variant { name, fields }) => (name, fields.map_or(ValueRef::Null, |extrinsic| *extrinsic)),
+            _ => ("", ValueRef::Null),
+        };
+        let phase = ValueRef::Name(name);
+        let event = fields.next(Borrow).transpose()?.unwrap_or(ValueRef::Null);
+        let topics = fields.next(Borrow).transpose()?.unwrap_or(ValueRef::Null);
+        let mut record = vec![("phase", phase), ("extrinsic_idx", extrinsic), ("event", event.clone())];
+        if let ValueRef::Event(event) = event {
+            record.push(("event_index", ValueRef::Unsigned(u128::from(event.index[0]))));
+            record.push(("module_id", ValueRef::Name(event.pallet)));
+            record.push(("event_id", ValueRef::Name(event.name)));
+            record.push(("attributes", event.fields));
+        }
+        record.push(("topics", topics));
+        Ok(ValueRef::Record(record))
+    }
+
     fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Made<'r, 'b> {
+        entries.charge(2 * ITEM)?;
         let mut map = Vec::new();
         while let Some(key) = entries.key(Borrow) {
             let key = key?;
@@ -334,6 +365,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
 
     fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Made<'r, 'b> {
         let (layout, name) = (variant.layout(), variant.name());
+        variant.fields().charge(BOXED)?;
         let fields = fields_value(layout, variant.fields())?;
         Ok(match (layout, fields) {
             (Layout::Transparent, Some(inner)) => inner,
@@ -342,7 +374,9 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
     }
 
     fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Made<'r, 'b> {
-        let mut args = Vec::with_capacity(call.fields().len());
+        let len = call.fields().len();
+        call.fields().charge(BOXED + len as u32 * FIELD)?;
+        let mut args = Vec::with_capacity(len);
         loop {
             let fields = call.fields();
             let (name, type_name) = (fields.name(), fields.type_name());
@@ -357,6 +391,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Borrow {
 
     fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Made<'r, 'b> {
         let layout = event.layout();
+        event.fields().charge(BOXED)?;
         let fields = fields_value(layout, event.fields())?.unwrap_or(ValueRef::Null);
         let (pallet, name, index) = (event.pallet(), event.name(), event.index());
         Ok(ValueRef::Event(Box::new(EventRef { pallet, name, index, fields })))

@@ -10,6 +10,19 @@ use crate::decode::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess
 /// Builds a [`Value`].
 pub(crate) struct Build;
 
+/// What parts of a tree cost of the values of one input, beyond the one that the walk counts for each. A value takes some
+/// 50 bytes and a name about as many again: so weighed, no tree takes more than some 100 MiB, whatever it is built from.
+mod weight {
+    pub(super) const ITEM: u32 = 3;
+    pub(super) const NAMED_FIELD: u32 = 8;
+    pub(super) const VARIANT: u32 = 8;
+    pub(super) const ARGUMENT: u32 = 12;
+    pub(super) const CALL: u32 = 16;
+    pub(super) const EVENT: u32 = 16;
+    /// Its event stands in it twice.
+    pub(super) const EVENT_RECORD: u32 = 100;
+}
+
 fn fields_value(layout: Layout, fields: &mut Record<'_, '_, '_>) -> Result<Option<Value>, DecodeError> {
     match layout {
         Layout::Unit => Ok(None),
@@ -75,6 +88,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
     }
 
     fn list(self, items: &mut Items<'_, 'r, 'b>) -> Result<Value, DecodeError> {
+        items.charge(weight::ITEM)?;
         let mut list = Vec::new();
         while let Some(item) = items.next(Build) {
             list.push(item?);
@@ -90,6 +104,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
             }
             return Ok(Value::List(list));
         }
+        fields.charge(fields.len() as u32 * weight::NAMED_FIELD)?;
         let mut record = Vec::with_capacity(fields.len());
         loop {
             let name = fields.name();
@@ -101,12 +116,14 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
     }
 
     fn event_record(self, fields: &mut Record<'_, 'r, 'b>) -> Result<Value, DecodeError> {
+        fields.charge(weight::EVENT_RECORD)?;
         let phase = fields.next(Build).transpose()?;
         let (name, extrinsic) = phase_of(phase.as_ref());
-        let (name, extrinsic) = (name.to_owned(), extrinsic.map_or(Value::Null, |at| Value::Unsigned(u128::from(at))));
+        let extrinsic = extrinsic.map_or(Value::Null, |at| Value::Unsigned(u128::from(at)));
+        let phase = Value::Text(name.to_owned());
         let event = fields.next(Build).transpose()?.unwrap_or(Value::Null);
         let topics = fields.next(Build).transpose()?.unwrap_or(Value::Null);
-        let mut record = vec![("phase", Value::Text(name)), ("extrinsic_idx", extrinsic), ("event", event.clone())];
+        let mut record = vec![("phase", phase), ("extrinsic_idx", extrinsic), ("event", event.clone())];
         if let Value::Event(event) = event {
             record.push(("event_index", Value::Unsigned(u128::from(event.index[0]))));
             record.push(("module_id", Value::Text(event.pallet)));
@@ -118,6 +135,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
     }
 
     fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Result<Value, DecodeError> {
+        entries.charge(2 * weight::ITEM)?;
         let mut map = Vec::new();
         while let Some(key) = entries.key(Build) {
             let key = key?;
@@ -130,6 +148,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
 
     fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let (layout, name) = (variant.layout(), variant.name());
+        variant.fields().charge(weight::VARIANT)?;
         let fields = fields_value(layout, variant.fields())?;
         Ok(match (layout, fields) {
             (Layout::Transparent, Some(inner)) => inner,
@@ -138,7 +157,9 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
     }
 
     fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Result<Value, DecodeError> {
-        let mut args = Vec::with_capacity(call.fields().len());
+        let len = call.fields().len();
+        call.fields().charge(weight::CALL + len as u32 * weight::ARGUMENT)?;
+        let mut args = Vec::with_capacity(len);
         loop {
             let fields = call.fields();
             let (name, type_name) = (fields.name().to_owned(), fields.type_name().to_owned());
@@ -158,6 +179,7 @@ impl<'r, 'b> Visitor<'r, 'b> for Build {
 
     fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Result<Value, DecodeError> {
         let layout = event.layout();
+        event.fields().charge(weight::EVENT)?;
         let fields = fields_value(layout, event.fields())?.unwrap_or(Value::Null);
         Ok(Value::Event(Box::new(Event {
             pallet: event.pallet().to_owned(),

@@ -43,7 +43,18 @@ impl Value {
     /// The text of a map key: the string itself, or the JSON text of what is none.
     pub(crate) fn key_text(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();
-        if json.starts_with('"') { serde_json::from_str(&json).unwrap_or_default() } else { json }
+        if json.starts_with('"') {
+            return serde_json::from_str(&json).unwrap_or_default();
+        }
+        // As the JSON writer has it: control characters, which stand in strings only, are escaped there.
+        let mut text = String::with_capacity(json.len());
+        for char in json.chars() {
+            match char {
+                '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", u32::from(char))),
+                char => text.push(char),
+            }
+        }
+        text
     }
 }
 
