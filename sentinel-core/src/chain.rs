@@ -9,6 +9,7 @@ mod network;
 pub(crate) use account::SS58_LEN;
 pub use account::{AccountId, Ss58Error};
 pub use amount::{RAO_PER_TAO, Rao};
+pub(crate) use block::blake2_256_all;
 pub use block::{BlockHash, BlockId, BlockRef, Finality, Header, ParseBlockIdError, blake2_256};
 pub use netuid::{NetUid, ParseNetUidError};
 pub use network::{Network, NetworkError};

@@ -89,6 +89,23 @@ pub fn blake2_256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// [`blake2_256`] of several inputs at once: vector instructions take four in little more than the time of the longest.
+pub(crate) fn blake2_256_all<'i>(inputs: impl Iterator<Item = &'i [u8]>) -> Vec<[u8; 32]> {
+    let params = {
+        let mut params = blake2b_simd::Params::new();
+        params.hash_length(32);
+        params
+    };
+    let mut jobs: Vec<_> = inputs.map(|input| blake2b_simd::many::HashManyJob::new(&params, input)).collect();
+    blake2b_simd::many::hash_many(jobs.iter_mut());
+    let digest = |job: &blake2b_simd::many::HashManyJob<'_>| {
+        let mut out = [0; 32];
+        out.copy_from_slice(job.to_hash().as_bytes());
+        out
+    };
+    jobs.iter().map(digest).collect()
+}
+
 impl BlockHash {
     /// Reads `0x` and 64 hex digits.
     pub fn from_hex(text: &str) -> Option<Self> {

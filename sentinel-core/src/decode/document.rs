@@ -8,9 +8,10 @@ use super::block::{BlockIndex, Outcome};
 use super::error::DecodeError;
 use super::event::{EventRecord, Phase};
 use super::extrinsic::Extrinsic;
-use super::json::{JsonWriter, write_text};
+use super::json::{JsonOptions, JsonWriter, write_text};
 use super::nested::{NestedCall, carries, nested_calls};
 use super::value::{Call, Event, Value};
+use crate::chain::blake2_256_all;
 
 /// Everything about one extrinsic that takes its events to know.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         writer.whole(|writer| {
             writer.push(b"{");
             write_id(block, at, writer);
-            self.write_outcome(at, extrinsic, facts.outcome.as_ref(), writer)?;
+            self.write_outcome(at, extrinsic, facts.outcome.as_ref(), Hashes::default(), writer)?;
             writer.push(b",\"netuid\":");
             serialized(writer, &facts.netuid);
             writer.push(b",\"nested\":");
@@ -115,12 +116,13 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
         at: usize,
         extrinsic: &Extrinsic<'r, 'b>,
         outcome: Option<&Outcome>,
+        hashes: Hashes,
         writer: &mut JsonWriter,
     ) -> Result<(), DecodeError> {
         writer.push(b"\"index\":");
         number(writer, at as u64);
         writer.push(b",");
-        write_envelope(extrinsic, writer)?;
+        write_envelope(extrinsic, hashes, writer)?;
         writer.push(match outcome {
             Some(Outcome::Success) => b",\"status\":\"success\",\"error\":null",
             Some(Outcome::Failed(_)) => b",\"status\":\"failed\",\"error\":",
@@ -141,6 +143,7 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
     /// # Errors
     /// An event that does not decode, with the writer's buffer as it was.
     pub fn write_json(&self, writer: &mut JsonWriter) -> Result<(), DecodeError> {
+        let hashes = self.hashes(writer.options());
         writer.whole(|writer| {
             writer.push(b"{\"extrinsics\":[");
             for (at, extrinsic) in self.extrinsics().iter().enumerate() {
@@ -151,7 +154,8 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
                     let outcome = self.outcome(at)?;
                     writer.whole(|writer| {
                         writer.push(b"{");
-                        self.write_outcome(at, extrinsic, outcome.as_ref(), writer)?;
+                        let hashes = hashes.get(at).copied().unwrap_or_default();
+                        self.write_outcome(at, extrinsic, outcome.as_ref(), hashes, writer)?;
                         writer.push(b"}");
                         Ok(())
                     })
@@ -169,6 +173,33 @@ impl<'r, 'b> BlockIndex<'r, 'b> {
             writer.push(b"}");
             Ok(())
         })
+    }
+}
+
+/// Hashes known before a document is written; those that are not are made when they are needed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hashes {
+    extrinsic: Option<[u8; 32]>,
+    call: Option<[u8; 32]>,
+}
+
+impl BlockIndex<'_, '_> {
+    /// The hashes that these options ask for, of all extrinsics: together they take half the time of one by one.
+    fn hashes(&self, options: JsonOptions) -> Vec<Hashes> {
+        let mut hashes = Vec::new();
+        if options.extrinsic_hashes || options.call_hashes {
+            hashes.resize(self.extrinsics().len(), Hashes::default());
+        }
+        let readable = || self.extrinsics().iter().enumerate().filter_map(|(at, one)| Some((at, one.as_ref().ok()?)));
+        if options.extrinsic_hashes {
+            let all = blake2_256_all(readable().map(|(_, extrinsic)| extrinsic.bytes()));
+            readable().zip(all).for_each(|((at, _), hash)| hashes[at].extrinsic = Some(hash));
+        }
+        if options.call_hashes {
+            let all = blake2_256_all(readable().map(|(_, extrinsic)| extrinsic.call().bytes()));
+            readable().zip(all).for_each(|((at, _), hash)| hashes[at].call = Some(hash));
+        }
+        hashes
     }
 }
 
@@ -201,19 +232,21 @@ fn netuid_arg(call: &Call) -> Option<u64> {
 pub fn write_extrinsic(extrinsic: &Extrinsic<'_, '_>, writer: &mut JsonWriter) -> Result<(), DecodeError> {
     writer.whole(|writer| {
         writer.push(b"{");
-        write_envelope(extrinsic, writer)?;
+        write_envelope(extrinsic, Hashes::default(), writer)?;
         writer.push(b"}");
         Ok(())
     })
 }
 
-fn write_envelope(extrinsic: &Extrinsic<'_, '_>, writer: &mut JsonWriter) -> Result<(), DecodeError> {
+fn write_envelope(extrinsic: &Extrinsic<'_, '_>, hashes: Hashes, writer: &mut JsonWriter) -> Result<(), DecodeError> {
     if writer.options().extrinsic_hashes {
         writer.push(b"\"extrinsic_hash\":");
-        writer.quoted_hex(b"0x", &extrinsic.hash());
+        let hash = hashes.extrinsic.unwrap_or_else(|| extrinsic.hash());
+        writer.quoted_hex(b"0x", &hash);
         writer.push(b",");
     }
     writer.push(b"\"call\":");
+    writer.set_call_hash(hashes.call);
     extrinsic.call().write_to(writer)?;
     match (extrinsic.address(), extrinsic.signature()) {
         (Some(address), Some(signature)) => {
