@@ -1,73 +1,150 @@
-//! How fast the built-in recording decodes: index, and everything to JSON, beside the hash and a copy of the same bytes.
+//! How fast blocks decode: 200 generated blocks of runtime 461 and the built-in recording, beside other crates and the
+//! floors, which are a hash and a copy of the same bytes.
+//!
+//! `--features peers` adds the types that subxt compiles for that one runtime: the fastest that a program can be which
+//! knows a single runtime.
+
+mod peers;
+#[cfg(feature = "peers")]
+mod static_types;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use futures::TryStreamExt;
-use sentinel_core::decode::{JsonOptions, JsonWriter};
-use sentinel_core::source::{ArchiveSource, BlockSource, RawBlock};
+use sentinel_core::decode::{BlockIndex, JsonOptions, JsonWriter, Runtime};
+use sentinel_core::source::{ArchiveSource, BlockSource};
 use sentinel_core::storage::ObjectStorage;
+use sentinel_support::corpus::{Block, Corpus};
+use sentinel_support::runtimes::{SUBTENSOR_461_V15, subtensor_461};
 
-fn sample() -> Vec<RawBlock> {
+/// A block and the runtime that wrote it.
+type Written = (Arc<Runtime>, Block);
+
+fn sample() -> Vec<Written> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sentinel-cli/assets/sample");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an async runtime");
     runtime.block_on(async {
         let storage = ObjectStorage::local(path).expect("the sample is there");
         let source = ArchiveSource::open(Arc::new(storage), None).await.expect("the sample opens");
-        source.finalized(1).try_collect().await.expect("the sample reads")
+        let blocks: Vec<_> = source.finalized(1).try_collect().await.expect("the sample reads");
+        let written = blocks.into_iter().map(|block| {
+            let extrinsics = block.extrinsics.iter().map(|bytes| bytes.to_vec()).collect();
+            (block.runtime, Block { extrinsics, events: block.events.to_vec() })
+        });
+        written.collect()
     })
 }
 
-fn decode(criterion: &mut Criterion) {
-    let blocks = sample();
-    let bytes: usize = blocks
-        .iter()
-        .map(|block| block.events.len() + block.extrinsics.iter().map(|bytes| bytes.len()).sum::<usize>())
-        .sum();
-    let mut group = criterion.benchmark_group("sample");
-    group.throughput(Throughput::Bytes(bytes as u64));
-    let name = |what| BenchmarkId::new(what, format!("{} blocks", blocks.len()));
+fn index<'b>((runtime, block): &'b Written) -> BlockIndex<'b, 'b> {
+    runtime.index(&block.extrinsics, &block.events).expect("it decodes")
+}
 
-    group.bench_function(name("index"), |bencher| {
-        bencher.iter(|| {
-            for block in &blocks {
-                black_box(block.runtime.index(&block.extrinsics, &block.events).expect("it decodes"));
-            }
-        });
+fn size(blocks: &[Written]) -> u64 {
+    let bytes = |(_, block): &Written| block.events.len() + block.extrinsics.iter().map(Vec::len).sum::<usize>();
+    blocks.iter().map(bytes).sum::<usize>() as u64
+}
+
+/// What sentinel does, and the floors.
+fn ours(group: &mut BenchmarkGroup<'_, WallTime>, blocks: &[Written]) {
+    group.throughput(Throughput::Bytes(size(blocks)));
+    group.bench_function("index", |bencher| {
+        bencher.iter(|| blocks.iter().for_each(|written| drop(black_box(index(written)))));
     });
-    group.bench_function(name("json"), |bencher| {
-        let mut writer = JsonWriter::new(JsonOptions::default());
+    group.bench_function("index and the fields of StakeAdded", |bencher| {
         bencher.iter(|| {
-            for block in &blocks {
-                writer.clear();
-                let index = block.runtime.index(&block.extrinsics, &block.events).expect("it decodes");
-                index.write_json(&mut writer).expect("it decodes");
-                black_box(writer.as_bytes());
-            }
-        });
-    });
-    group.bench_function(name("floor: blake2b-256"), |bencher| {
-        bencher.iter(|| {
-            for block in &blocks {
-                for bytes in block.extrinsics.iter().chain([&block.events]) {
-                    black_box(blake2b_simd::Params::new().hash_length(32).hash(bytes));
+            for written in blocks {
+                let wanted = written.0.event_index("SubtensorModule", "StakeAdded");
+                for event in index(written).events().iter().filter(|event| Some(event.index()) == wanted) {
+                    black_box(event.event().to_value_ref().expect("it decodes"));
                 }
             }
         });
     });
-    group.bench_function(name("floor: copy"), |bencher| {
-        let mut out = Vec::with_capacity(bytes);
+    group.bench_function("values", |bencher| {
+        bencher.iter(|| {
+            for written in blocks {
+                let index = index(written);
+                let calls = index.extrinsics().iter().flatten().map(|extrinsic| extrinsic.call());
+                for item in calls.chain(index.events().iter().map(|event| event.event())) {
+                    black_box(item.to_value_ref().expect("it decodes"));
+                }
+            }
+        });
+    });
+    let hashes = JsonOptions { extrinsic_hashes: true, call_hashes: true, ..JsonOptions::default() };
+    for (name, options) in [("json", JsonOptions::default()), ("json with all hashes", hashes)] {
+        let mut writer = JsonWriter::new(options);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for written in blocks {
+                    writer.clear();
+                    index(written).write_json(&mut writer).expect("it decodes");
+                    black_box(writer.as_bytes());
+                }
+            });
+        });
+    }
+    group.bench_function("floor: blake2b-256", |bencher| {
+        bencher.iter(|| {
+            for (_, block) in blocks {
+                black_box(peers::blake2b(block));
+            }
+        });
+    });
+    group.bench_function("floor: copy", |bencher| {
+        let mut out = Vec::with_capacity(size(blocks) as usize);
         bencher.iter(|| {
             out.clear();
-            for bytes in blocks.iter().flat_map(|block| block.extrinsics.iter().chain([&block.events])) {
-                out.extend_from_slice(bytes);
+            for (_, block) in blocks {
+                block.extrinsics.iter().for_each(|bytes| out.extend_from_slice(bytes));
+                out.extend_from_slice(&block.events);
             }
             black_box(&out);
         });
     });
+}
+
+fn generated(criterion: &mut Criterion) {
+    let blocks: Vec<Written> =
+        Corpus::of(SUBTENSOR_461_V15, 1, 200).blocks.into_iter().map(|block| (subtensor_461(), block)).collect();
+    let mut group = criterion.benchmark_group("200 blocks of 461");
+    ours(&mut group, &blocks);
+    let frame_decode = peers::FrameDecode::new(SUBTENSOR_461_V15);
+    group.bench_function("frame-decode, skipping", |bencher| {
+        bencher.iter(|| {
+            for (_, block) in &blocks {
+                black_box(frame_decode.skip(block));
+            }
+        });
+    });
+    // A quarter of a second for each pass.
+    group.sample_size(10);
+    let subxt = peers::Subxt::new(SUBTENSOR_461_V15);
+    group.bench_function("subxt, dynamic, to json", |bencher| {
+        let mut out = Vec::new();
+        bencher.iter(|| {
+            for (_, block) in &blocks {
+                out.clear();
+                subxt.json(block, &mut out);
+                black_box(&out);
+            }
+        });
+    });
+    #[cfg(feature = "peers")]
+    group.bench_function("subxt, types of this runtime", |bencher| {
+        bencher.iter(|| blocks.iter().for_each(|(_, block)| static_types::decode(block)));
+    });
     group.finish();
 }
 
-criterion_group! { name = benches; config = Criterion::default(); targets = decode }
+fn recorded(criterion: &mut Criterion) {
+    let blocks = sample();
+    let mut group = criterion.benchmark_group(format!("{} recorded blocks", blocks.len()));
+    ours(&mut group, &blocks);
+    group.finish();
+}
+
+criterion_group!(benches, generated, recorded);
 criterion_main!(benches);
