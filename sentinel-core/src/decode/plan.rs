@@ -1,4 +1,25 @@
 //! Flat decode plans: the type registry of one runtime, compiled once so that decoding never looks a type up twice.
+//!
+//! A **plan** says what to do with the next bytes: one [`Op`], how many bytes the value takes if that is always the same
+//! (`fixed`), and how few it can take (`min`, which bounds how many items a list can have). There is one plan for each type
+//! of the metadata, and its number is the type's id. Take the event `StakeAdded(AccountId, AccountId, TaoBalance, …)`:
+//!
+//! ```text
+//! metadata                              plans
+//! 0  AccountId32([u8; 32])              0  Account          fixed 32   an operation of its own, written as SS58
+//! 1  [u8; 32]                           1  ByteArray(32)    fixed 32   not 32 items
+//! 2  u64                                2  Unsigned(8)      fixed 8
+//! 3  TaoBalance(u64)                    3  Unsigned(8)      fixed 8    a newtype is what is inside
+//! 4  Vec<(AccountId32, u16)>            4  Seq(5)           min 1      a length, then plan 5 so many times
+//! 5  (AccountId32, u16)                 5  Tuple(fields…)   fixed 34   passed over in one step
+//! 6  enum of pallets                    6  Event                       two bytes, looked up in the table below
+//!
+//! events: [7][12] ─► Item { StakeAdded, fields [0, 0, 3, …], fixed 98, head {"event_index":"070c","module_id":… }
+//! ```
+//!
+//! So an event that nobody wants costs a table look-up and one step of `fixed` bytes; one that is written costs a copy of its
+//! `head`, then one operation for each field. Fields, variants and names lie in arrays that plans point into by number; a name
+//! has its JSON key ready. [`compile`](mod@compile) builds all of it, [`walk`](super::walk) reads bytes by it.
 
 mod compile;
 mod label;
