@@ -10,7 +10,7 @@ use sentinel_core::AccountId;
 const SLOTS: usize = 1 << 14;
 
 /// The accounts of blocks are few and come again and again, their checksum and base 58 cost a microsecond. Two slots can
-/// hold an account, chosen by its first bytes: accounts made to collide push each other out, and no more.
+/// hold an account, chosen by its bytes: accounts made to collide push each other out, and no more.
 pub(crate) struct Accounts {
     slots: Vec<Option<Slot>>,
 }

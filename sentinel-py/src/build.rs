@@ -21,6 +21,22 @@ use crate::names::Names;
 
 type Built<'py> = Result<Bound<'py, PyAny>, Failure>;
 
+/// What Python objects weigh, in the units of [`Record::charge`]: an object takes some 50 bytes, a dictionary four times that.
+mod weight {
+    pub(super) const ITEM: u32 = 4;
+    pub(super) const ENTRY: u32 = 12;
+    pub(super) const RECORD: u32 = 20;
+}
+
+/// A value as the JSON text that `json.dumps` makes of it.
+fn json_text<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let options = PyDict::new(py);
+    options.set_item(intern!(py, "separators"), (",", ":"))?;
+    options.set_item(intern!(py, "ensure_ascii"), false)?;
+    py.import(intern!(py, "json"))?.call_method(intern!(py, "dumps"), (value,), Some(&options))
+}
+
 /// Builds Python values of one runtime.
 pub(crate) struct Build<'a, 'py> {
     pub(crate) py: Python<'py>,
@@ -192,10 +208,12 @@ impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
     }
 
     fn list(self, items: &mut Items<'_, 'r, 'b>) -> Built<'py> {
+        items.charge(weight::ITEM)?;
         list(self.py, items.len(), || items.next(self).unwrap_or_else(|| Ok(Build::none(self))))
     }
 
     fn record(self, fields: &mut Record<'_, 'r, 'b>) -> Built<'py> {
+        fields.charge(weight::RECORD)?;
         if fields.is_named() { self.object(fields, None) } else { self.tuple(fields) }
     }
 
@@ -226,9 +244,14 @@ impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
     }
 
     fn map(self, entries: &mut Entries<'_, 'r, 'b>) -> Built<'py> {
+        entries.charge(weight::ENTRY)?;
         let map = PyDict::new(self.py);
         while let Some(key) = entries.key(self) {
-            let key = key?;
+            let mut key = key?;
+            if key.hash().is_err() {
+                // What Python cannot look up by, it can by its text.
+                key = json_text(&key)?;
+            }
             if let Some(value) = entries.value(self) {
                 map.set_item(key, value?)?;
             }
@@ -238,6 +261,7 @@ impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
 
     fn variant(self, variant: &mut VariantAccess<'_, 'r, 'b>) -> Built<'py> {
         let (layout, name) = (variant.layout(), self.name(Some(variant.name_id())));
+        variant.fields().charge(weight::RECORD)?;
         match layout {
             Layout::Unit => Ok(name.clone().into_any()),
             Layout::Transparent => self.field(variant.fields()),
@@ -252,6 +276,8 @@ impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
 
     fn call(self, call: &mut Dispatch<'_, 'r, 'b>) -> Built<'py> {
         let py = self.py;
+        let arguments = call.fields().len() as u32;
+        call.fields().charge(weight::RECORD * (2 + arguments))?;
         let kind = self.names.calls.get(py, call.index(), || Ok(self.pair(call)))?;
         if self.bare.take() {
             return self.plain_arguments(call, kind);
@@ -271,6 +297,7 @@ impl<'r, 'b, 'py> Visitor<'r, 'b> for &Build<'_, 'py> {
     fn event(self, event: &mut Dispatch<'_, 'r, 'b>) -> Built<'py> {
         let py = self.py;
         let bare = self.bare.take();
+        event.fields().charge(2 * weight::RECORD)?;
         let kind = self.names.events.get(py, event.index(), || Ok(self.pair(event)))?;
         let layout = event.layout();
         let attributes = self.fields(layout, event.fields(), Some(kind))?;

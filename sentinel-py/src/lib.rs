@@ -1,5 +1,4 @@
-//! The native module of the Python package `sentinel`. It turns Python's bytes into what `sentinel_core` reads, and what that
-//! finds into Python's objects; what the bytes mean is decided there.
+//! The native module of the Python package `sentinel`: Python's bytes in, Python's objects out, by what `sentinel_core` reads.
 
 mod accounts;
 mod block;

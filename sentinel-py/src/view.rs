@@ -1,7 +1,7 @@
 //! The sequences of a block: extrinsics and events that are made when an index asks for them.
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyOverflowError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyRange, PySlice};
@@ -24,10 +24,23 @@ pub(crate) struct Events {
 }
 
 /// What an index stands for: an item, or a slice.
-#[derive(FromPyObject)]
 enum Index<'py> {
     Item(isize),
     Slice(Bound<'py, PySlice>),
+}
+
+impl<'py> Index<'py> {
+    fn of(index: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(slice) = index.cast::<PySlice>() {
+            return Ok(Self::Slice(slice.clone()));
+        }
+        // What a list says of an index that no list can have.
+        let too_large = |error: PyErr| match error.is_instance_of::<PyOverflowError>(index.py()) {
+            true => PyIndexError::new_err("index out of range"),
+            false => error,
+        };
+        index.extract().map(Self::Item).map_err(too_large)
+    }
 }
 
 /// The item at an index, or the list of those in a slice.
@@ -68,10 +81,10 @@ impl Extrinsics {
         self.block.get().len()
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, index: Index<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let block = self.block.get();
         guarded(|| {
-            pick(py, block.len(), &index, |at| {
+            pick(py, block.len(), &Index::of(index)?, |at| {
                 block.extrinsic(at).map_err(|error| decode_error(py, &error))?;
                 Ok(Extrinsic { block: self.block.clone_ref(py), at })
             })
@@ -93,9 +106,9 @@ impl Events {
         self.block.get().places.len()
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, index: Index<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let places = &self.block.get().places;
-        pick(py, places.len(), &index, |at| {
+        pick(py, places.len(), &Index::of(index)?, |at| {
             let place = *places.get(at).ok_or_else(|| PyIndexError::new_err("index out of range"))?;
             Ok(Event { block: self.block.clone_ref(py), place, at })
         })

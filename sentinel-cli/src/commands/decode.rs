@@ -1,8 +1,9 @@
 //! `decode`: SCALE bytes to JSON with a metadata file.
 
+use std::cell::RefCell;
 use std::io::{BufRead, Read, Write};
 
-use sentinel_core::decode::{DecodeError, JsonOptions, JsonWriter, Runtime, write_events, write_extrinsic};
+use sentinel_core::decode::{DecodeError, JsonWriter, Runtime, write_events, write_extrinsic};
 use serde::Deserialize;
 
 use crate::args::{Common, Decode, Flag, What};
@@ -21,7 +22,7 @@ pub(crate) fn run(
     }
     let runtime = open(args)?;
     // The shape that SDK users know has the hash of every call.
-    let decoder = Decoder { runtime: &runtime, args, json: common.json(true) };
+    let decoder = Decoder { runtime: &runtime, args, writer: RefCell::new(JsonWriter::new(common.json(true))) };
     match &args.hex {
         Some(hex) => decoder.one(hex, out),
         None => decoder.lines(input, out),
@@ -38,7 +39,8 @@ fn open(args: &Decode) -> Result<Runtime, CliError> {
 struct Decoder<'a> {
     runtime: &'a Runtime,
     args: &'a Decode,
-    json: JsonOptions,
+    /// One for all lines, since it remembers addresses.
+    writer: RefCell<JsonWriter>,
 }
 
 /// Longest line of input: enough for any block, too little to fill the memory.
@@ -119,14 +121,11 @@ impl Decoder<'_> {
 
     fn value(&self, kind: Kind, bytes: &[u8], json: &mut Vec<u8>) -> Result<(), String> {
         let decode = |error: DecodeError| error.to_string();
-        let mut writer = JsonWriter::new(self.json);
+        let mut writer = self.writer.borrow_mut();
+        writer.clear();
         match kind {
             Kind::Type(id) => {
-                return self
-                    .runtime
-                    .decode(id, bytes)
-                    .and_then(|value| value.write_json(json, self.json))
-                    .map_err(decode);
+                self.runtime.decode(id, bytes).and_then(|value| value.write_to(&mut writer)).map_err(decode)?;
             }
             Kind::What(What::Call) => self.runtime.call(bytes).write_to(&mut writer).map_err(decode)?,
             Kind::What(What::Storage) => {

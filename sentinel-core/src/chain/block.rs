@@ -110,7 +110,7 @@ impl BlockHash {
     /// Reads `0x` and 64 hex digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut hash = [0; 32];
-        let digits = text.strip_prefix("0x")?;
+        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 64)?;
         const_hex::decode_to_slice(digits, &mut hash).ok()?;
         Some(Self(hash))
     }

@@ -13,6 +13,9 @@ const EMPTY_ITEM_VALUES: u32 = 64;
 /// Most values in one input.
 pub(crate) const MAX_VALUES: u32 = 5_000_000;
 
+/// Most that a tree of values may weigh, in units of some twelve bytes.
+pub(crate) const MAX_WEIGHT: u32 = 12_000_000;
+
 /// Whether depth and values are counted. Only a measurement of what that costs, and the proof that it is needed, build
 /// without: `RUSTFLAGS="--cfg sentinel_unguarded"`, which no dependency can set.
 const GUARDED: bool = !cfg!(sentinel_unguarded);
@@ -25,6 +28,9 @@ pub(crate) struct Cursor<'b> {
     rest: &'b [u8],
     depth: u32,
     values: u32,
+    /// What a tree of owned values may still take.
+    weight: u32,
+    in_event_record: bool,
 }
 
 impl<'b> Cursor<'b> {
@@ -33,7 +39,14 @@ impl<'b> Cursor<'b> {
     }
 
     pub(crate) fn at(data: &'b [u8], pos: usize) -> Self {
-        Self { data, rest: data.get(pos..).unwrap_or_default(), depth: 0, values: MAX_VALUES }
+        Self {
+            data,
+            rest: data.get(pos..).unwrap_or_default(),
+            depth: 0,
+            values: MAX_VALUES,
+            weight: MAX_WEIGHT,
+            in_event_record: false,
+        }
     }
 
     #[inline]
@@ -226,6 +239,28 @@ impl<'b> Cursor<'b> {
             }
             None => Err(self.error(Kind::TooManyValues(MAX_VALUES))),
         }
+    }
+
+    /// Counts what a tree keeps against what one may weigh.
+    pub(crate) fn weigh(&mut self, weight: u32) -> Result<(), DecodeError> {
+        match self.weight.checked_sub(weight) {
+            Some(rest) => self.weight = rest,
+            None if GUARDED => return Err(self.error(Kind::TooManyValues(MAX_WEIGHT))),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Enters a record of `System.Events`, which is written twice: inside each other, they would double at each level.
+    pub(crate) fn enter_event_record(&mut self) -> Result<(), DecodeError> {
+        if std::mem::replace(&mut self.in_event_record, true) && GUARDED {
+            return Err(self.error(Kind::Unsupported("an event record inside another")));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave_event_record(&mut self) {
+        self.in_event_record = false;
     }
 
     /// Requires that everything was read.

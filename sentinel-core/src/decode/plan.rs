@@ -23,6 +23,7 @@
 
 mod compile;
 mod label;
+mod measure;
 mod outer;
 mod special;
 

@@ -4,6 +4,7 @@ mod pallet;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use parity_scale_codec::Decode;
 
@@ -54,7 +55,7 @@ pub struct RuntimeVersion {
 pub struct Runtime {
     metadata: Box<[u8]>,
     metadata_version: u32,
-    digest: [u8; 32],
+    digest: OnceLock<[u8; 32]>,
     version: RuntimeVersion,
     pub(crate) plans: Plans,
     pub(crate) parts: Parts,
@@ -140,7 +141,7 @@ impl Runtime {
         Ok(Self {
             metadata: bytes.into(),
             metadata_version: view.version,
-            digest: blake2_256(bytes),
+            digest: OnceLock::new(),
             version,
             plans,
             parts,
@@ -161,7 +162,7 @@ impl Runtime {
 
     /// blake2b-256 of the metadata blob.
     pub fn digest(&self) -> [u8; 32] {
-        self.digest
+        *self.digest.get_or_init(|| blake2_256(&self.metadata))
     }
 
     /// Name and versions, from the constant `System.Version`.

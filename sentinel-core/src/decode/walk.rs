@@ -88,7 +88,12 @@ pub(crate) fn walk<'r, 'b, V: Visitor<'r, 'b>>(
             let named = !matches!(plan.op, Op::Tuple(_));
             let mut record = Record { plans, cursor: &mut *cursor, fields, named, next: 0 };
             let out = match plan.op {
-                Op::EventRecord(_) => visitor.event_record(&mut record)?,
+                Op::EventRecord(_) => {
+                    record.cursor.enter_event_record()?;
+                    let out = visitor.event_record(&mut record)?;
+                    record.cursor.leave_event_record();
+                    out
+                }
                 _ => visitor.record(&mut record)?,
             };
             record.skip_rest()?;

@@ -8,7 +8,7 @@ and indexes whole blocks: a `Block` knows every call, event and signer by name, 
 ('System', 'remark', [{'name': 'remark', 'type': 'Bytes', 'value': 'hi'}])
 
 Values have the shape that `bittensor_core` gives them, so code written for it keeps working; `lean=True` leaves out what
-costs time and is seldom looked at. Whatever goes wrong is a `sentinel.Error`.
+costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`.
 """
 
 from ._native import (

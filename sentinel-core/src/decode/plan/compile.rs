@@ -1,25 +1,28 @@
 //! Builds the plans: one per type, then newtypes dissolved, then sizes fused.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::{HashMap, HashMapExt};
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, Type, TypeDef, TypeDefPrimitive};
 
+use super::measure::Size;
 use super::outer::{Builder, Outer};
 use super::special::{self, Special};
 use super::{
     Enum, EnumId, Field, Fields, Layout, NO_VARIANT, Name, NameId, Op, Plan, PlanId, Plans, VARIABLE, Variant,
 };
-use crate::decode::cursor::MAX_EMPTY_ITEMS;
 use crate::decode::metadata::MetadataError;
 
 /// Types nested deeper than this are no runtime's.
-const MAX_TYPE_DEPTH: usize = 256;
+pub(super) const MAX_TYPE_DEPTH: usize = 256;
 
 /// The JSON around the calls or events of a runtime takes some 100 kB.
 const MAX_OUTER_BYTES: usize = 4 << 20;
+
+/// Names and spelled types are far shorter.
+const MAX_NAME: usize = 512;
 
 /// A discriminant is one byte.
 const MAX_VARIANTS: usize = 256;
@@ -41,30 +44,27 @@ pub(crate) fn compile(types: &PortableRegistry, call: u32, event: u32) -> Result
     }
     let (calls, events) = (compiler.outer(call, "call")?, compiler.outer(event, "event")?);
     compiler.mark_outer(call, event);
-    Ok(compiler.finish(&sizes, calls, events))
+    match compiler.names.iter().map(|name| name.text().len()).max() {
+        // A byte of the input can stand for a name in the output: one of a megabyte would make terabytes of text.
+        Some(longest) if longest > MAX_NAME => Err(inconsistent(format!("a name of {longest} bytes"))),
+        _ => Ok(compiler.finish(&sizes, calls, events)),
+    }
 }
 
-fn inconsistent(message: String) -> MetadataError {
+pub(super) fn inconsistent(message: String) -> MetadataError {
     MetadataError::Inconsistent(message)
 }
 
-struct Compiler<'t> {
+pub(super) struct Compiler<'t> {
     types: &'t PortableRegistry,
-    plans: Vec<Plan>,
-    fields: Vec<Field>,
-    enums: Vec<Enum>,
+    pub(super) plans: Vec<Plan>,
+    pub(super) fields: Vec<Field>,
+    pub(super) enums: Vec<Enum>,
     maps: Vec<(PlanId, PlanId)>,
     names: Vec<Name>,
     known_names: HashMap<Cow<'t, str>, NameId>,
     known_labels: HashMap<&'t str, NameId>,
     arguments: Vec<u8>,
-}
-
-#[derive(Clone, Copy)]
-enum Size {
-    Unknown,
-    Measuring,
-    Known { fixed: u32, min: u32 },
 }
 
 impl<'t> Compiler<'t> {
@@ -294,88 +294,19 @@ impl<'t> Compiler<'t> {
     /// From here on the outer enums are read by their tables, wherever they occur.
     fn mark_outer(&mut self, call: u32, event: u32) {
         let (call, event) = (self.plans[call as usize].op, self.plans[event as usize].op);
-        for plan in &mut self.plans {
-            plan.op = match plan.op {
-                op if op == call => Op::Call,
-                op if op == event => Op::Event,
-                op => op,
-            };
-        }
-    }
-
-    fn measure(&mut self, id: PlanId, sizes: &mut [Size], depth: usize) -> Result<(u32, u32), MetadataError> {
-        match sizes[id.0 as usize] {
-            Size::Known { fixed, min } => return Ok((fixed, min)),
-            // A type inside itself is reached through something of variable size only.
-            Size::Measuring => return Ok((VARIABLE, 0)),
-            Size::Unknown => {}
-        }
-        if depth > MAX_TYPE_DEPTH {
-            return Err(inconsistent(format!("type {} is nested deeper than {MAX_TYPE_DEPTH} types", id.0)));
-        }
-        sizes[id.0 as usize] = Size::Measuring;
-        let depth = depth + 1;
-        let (fixed, min) = match self.plans[id.0 as usize].op {
-            Op::Bool => (1, 1),
-            Op::Char => (4, 4),
-            Op::Unsigned(bytes) | Op::Signed(bytes) => (u32::from(bytes), u32::from(bytes)),
-            Op::U256 | Op::Account => (32, 32),
-            Op::ByteArray(len) => (len, len),
-            Op::Str | Op::Compact(_) | Op::Bytes | Op::Era | Op::Map(_) | Op::Bits(..) => (VARIABLE, 1),
-            Op::Seq(item) => {
-                self.measure(item, sizes, depth)?;
-                (VARIABLE, 1)
-            }
-            Op::Option(some) => {
-                self.measure(some, sizes, depth)?;
-                (VARIABLE, 1)
-            }
-            Op::Array(item, len) => {
-                let (fixed, min) = self.measure(item, sizes, depth)?;
-                // Items without any bytes are counted, not passed over.
-                let countless = fixed == 0 && u64::from(len) > MAX_EMPTY_ITEMS;
-                let fixed = if fixed == VARIABLE || countless { VARIABLE } else { fixed.saturating_mul(len) };
-                (fixed, min.saturating_mul(len))
-            }
-            Op::Tuple(fields) | Op::Struct(fields) | Op::EventRecord(fields) => {
-                self.measure_fields(fields, sizes, depth)?
-            }
-            Op::Enum(table) => {
-                let mut enum_fixed = None;
-                let mut enum_min = u32::MAX;
-                for at in 0..self.enums[table.0 as usize].variants.len() {
-                    let fields = self.enums[table.0 as usize].variants[at].fields;
-                    let (fixed, min) = self.measure_fields(fields, sizes, depth)?;
-                    self.enums[table.0 as usize].variants[at].fixed = fixed;
-                    enum_fixed = Some(if enum_fixed.is_none_or(|other| other == fixed) { fixed } else { VARIABLE });
-                    enum_min = enum_min.min(min);
-                }
-                let fixed = enum_fixed.unwrap_or(VARIABLE).checked_add(1).unwrap_or(VARIABLE);
-                (fixed, if enum_min == u32::MAX { 1 } else { enum_min.saturating_add(1) })
-            }
-            Op::Alias(_) | Op::Never(_) | Op::Call | Op::Event => (VARIABLE, 1),
+        // A record of something else than an event has no shape of its own.
+        let holds_event = |plans: &[Plan], fields: Fields| {
+            let fields = &self.fields[fields.start as usize..(fields.start + fields.len) as usize];
+            matches!(fields, [_, of, _] if plans[of.plan.0 as usize].op == event)
         };
-        sizes[id.0 as usize] = Size::Known { fixed, min };
-        Ok((fixed, min))
-    }
-
-    fn measure_fields(
-        &mut self,
-        fields: Fields,
-        sizes: &mut [Size],
-        depth: usize,
-    ) -> Result<(u32, u32), MetadataError> {
-        let (mut all_fixed, mut all_min) = (0u32, 0u32);
-        for at in fields.start..fields.start + fields.len {
-            let (fixed, min) = self.measure(self.fields[at as usize].plan, sizes, depth)?;
-            all_fixed = if all_fixed == VARIABLE || fixed == VARIABLE {
-                VARIABLE
-            } else {
-                all_fixed.checked_add(fixed).unwrap_or(VARIABLE)
-            };
-            all_min = all_min.saturating_add(min);
-        }
-        Ok((all_fixed, all_min))
+        let marked = self.plans.iter().map(|plan| match plan.op {
+            op if op == call => Op::Call,
+            op if op == event => Op::Event,
+            Op::EventRecord(fields) if !holds_event(&self.plans, fields) => Op::Struct(fields),
+            op => op,
+        });
+        let marked: Vec<Op> = marked.collect();
+        self.plans.iter_mut().zip(marked).for_each(|(plan, op)| plan.op = op);
     }
 
     fn finish(mut self, sizes: &[Size], calls: Outer, events: Outer) -> Plans {

@@ -23,19 +23,21 @@ pub(super) fn label(type_name: &str) -> String {
     if !type_name.is_empty() && type_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return type_name.to_owned();
     }
-    let mut text = type_name.replace("T::", "");
+    let mut text = if type_name.contains("T::") { type_name.replace("T::", "") } else { type_name.to_owned() };
     if text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("t::")) {
         text.drain(..3);
     }
-    text = replace(&text, "<T>", "");
+    text = replace(text, "<T>", "");
     for pattern in PALLET_TRAITS {
-        text = replace(&text, pattern, "");
+        text = replace(text, pattern, "");
     }
-    text = text.replace('\n', "");
+    if text.contains('\n') {
+        text = text.replace('\n', "");
+    }
     if let Some(rest) = LEADING_MODULES.iter().find_map(|module| text.strip_prefix(module)) {
         text = rest.to_owned();
     }
-    text = replace(&text, "VecDeque<", "Vec<");
+    text = replace(text, "VecDeque<", "Vec<");
     let boxed =
         text.len() > 5 && text.is_char_boundary(4) && text[..4].eq_ignore_ascii_case("box<") && text.ends_with('>');
     if boxed {
@@ -51,7 +53,11 @@ pub(super) fn label(type_name: &str) -> String {
 }
 
 /// Replaces a pattern whatever its case.
-fn replace(text: &str, pattern: &str, by: &str) -> String {
+fn replace(text: String, pattern: &str, by: &str) -> String {
+    let begins = |bytes: &[u8]| bytes.eq_ignore_ascii_case(pattern.as_bytes());
+    if !text.as_bytes().windows(pattern.len()).any(begins) {
+        return text;
+    }
     let lower = text.to_ascii_lowercase();
     let pattern = pattern.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());

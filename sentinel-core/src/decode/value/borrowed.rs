@@ -227,7 +227,7 @@ impl<'r, 'b> ValueRef<'r, 'b> {
 /// Builds a [`ValueRef`].
 pub(crate) struct Borrow;
 
-/// What parts of a tree cost of the values of one input, beyond the one that the walk counts for each; names cost nothing.
+/// What parts of a tree weigh, in units of some twelve bytes; names weigh nothing.
 const ITEM: u32 = 3;
 const FIELD: u32 = 4;
 const BOXED: u32 = 8;

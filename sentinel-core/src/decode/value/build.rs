@@ -10,8 +10,8 @@ use crate::decode::visit::{Bits, Dispatch, Entries, Items, Record, VariantAccess
 /// Builds a [`Value`].
 pub(crate) struct Build;
 
-/// What parts of a tree cost of the values of one input, beyond the one that the walk counts for each. A value takes some
-/// 50 bytes and a name about as many again: so weighed, no tree takes more than some 100 MiB, whatever it is built from.
+/// What parts of a tree weigh, in units of some twelve bytes. A value takes some 50 bytes and an ordinary name about as many
+/// again: so weighed, no tree takes more than some 200 MiB, whatever it is built from.
 mod weight {
     pub(super) const ITEM: u32 = 3;
     pub(super) const NAMED_FIELD: u32 = 8;
