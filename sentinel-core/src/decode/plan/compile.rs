@@ -24,6 +24,9 @@ const MAX_OUTER_BYTES: usize = 4 << 20;
 /// Names and spelled types are far shorter.
 const MAX_NAME: usize = 512;
 
+/// The empty name, which every compiler knows first.
+const NO_NAME: NameId = NameId(0);
+
 /// A discriminant is one byte.
 const MAX_VARIANTS: usize = 256;
 
@@ -75,9 +78,9 @@ impl<'t> Compiler<'t> {
             fields: Vec::with_capacity(types.types.len() * 4),
             enums: Vec::new(),
             maps: Vec::new(),
-            names: Vec::new(),
-            known_names: HashMap::new(),
-            known_labels: HashMap::new(),
+            names: Vec::with_capacity(types.types.len() * 4),
+            known_names: HashMap::with_capacity(types.types.len() * 4),
+            known_labels: HashMap::with_capacity(types.types.len()),
             arguments: Vec::new(),
         };
         compiler.name("");
@@ -174,7 +177,7 @@ impl<'t> Compiler<'t> {
         let start = self.fields.len();
         for (name, ty, type_name) in fields {
             let plan = self.reference(ty)?;
-            let name = self.name(name.unwrap_or_default());
+            let name = name.map_or(NO_NAME, |name| self.name(name));
             let label = self.label(type_name.unwrap_or_default());
             self.fields.push(Field { name, plan, label, argument: (0, 0) });
         }
@@ -256,17 +259,21 @@ impl<'t> Compiler<'t> {
                 }
                 let (pallet_text, item_text) = (self.json(pallet.name), self.json(item.name));
                 let code = const_hex::encode(index);
-                let head = if what == "call" {
-                    format!(
-                        r#"{{"call_module":{pallet_text},"call_function":{item_text},"call_index":"0x{code}","call_args":["#
-                    )
+                let head: [&[u8]; 7] = if what == "call" {
+                    let (open, second, third, end) = (
+                        br#"{"call_module":"#,
+                        br#","call_function":"#,
+                        br#","call_index":"0x"#,
+                        br#"","call_args":["#,
+                    );
+                    [open, pallet_text, second, item_text, third, code.as_bytes(), end]
                 } else {
-                    format!(
-                        r#"{{"event_index":"{code}","module_id":{pallet_text},"event_id":{item_text},"attributes":"#
-                    )
+                    let (open, second, third, end) =
+                        (br#"{"event_index":""#, br#"","module_id":"#, br#","event_id":"#, br#","attributes":"#);
+                    [open, code.as_bytes(), second, pallet_text, third, item_text, end]
                 };
                 let shape = (item.layout, item.fields, item.fixed);
-                outer.item((pallet.name, item.name), index, shape, head.as_bytes());
+                outer.item((pallet.name, item.name), index, shape, &head);
                 // Pallets may share their items and names may be long: a small blob could ask for gigabytes.
                 if outer.size().max(self.arguments.len()) > MAX_OUTER_BYTES {
                     return Err(inconsistent(format!(
@@ -278,16 +285,19 @@ impl<'t> Compiler<'t> {
         Ok(outer.finish())
     }
 
-    fn json(&self, name: NameId) -> &str {
-        std::str::from_utf8(self.names[name.0 as usize].json_text()).unwrap_or_default()
+    fn json(&self, name: NameId) -> &[u8] {
+        self.names[name.0 as usize].json_text()
     }
 
     fn spell_arguments(&mut self, fields: Fields) {
-        for at in fields.start..fields.start + fields.len {
-            let field = self.fields[at as usize];
-            let text = format!(r#",{{"name":{},"type":{},"value":"#, self.json(field.name), self.json(field.label));
-            self.fields[at as usize].argument = (self.arguments.len() as u32, text.len() as u32);
-            self.arguments.extend_from_slice(text.as_bytes());
+        let run = fields.start as usize..(fields.start + fields.len) as usize;
+        for field in &mut self.fields[run] {
+            let start = self.arguments.len();
+            let json = |name: NameId| self.names[name.0 as usize].json_text();
+            let parts: [&[u8]; 5] =
+                [br#",{"name":"#, json(field.name), br#","type":"#, json(field.label), br#","value":"#];
+            parts.iter().for_each(|part| self.arguments.extend_from_slice(part));
+            field.argument = (start as u32, (self.arguments.len() - start) as u32);
         }
     }
 

@@ -27,9 +27,14 @@ pub(super) fn label(type_name: &str) -> String {
     if text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("t::")) {
         text.drain(..3);
     }
-    text = replace(text, "<T>", "");
-    for pattern in PALLET_TRAITS {
-        text = replace(text, pattern, "");
+    let generic = text.contains('<');
+    if generic {
+        text = replace(text, "<T>", "");
+    }
+    if generic && text.contains(' ') {
+        for pattern in PALLET_TRAITS {
+            text = replace(text, pattern, "");
+        }
     }
     if text.contains('\n') {
         text = text.replace('\n', "");
@@ -37,7 +42,9 @@ pub(super) fn label(type_name: &str) -> String {
     if let Some(rest) = LEADING_MODULES.iter().find_map(|module| text.strip_prefix(module)) {
         text = rest.to_owned();
     }
-    text = replace(text, "VecDeque<", "Vec<");
+    if generic {
+        text = replace(text, "VecDeque<", "Vec<");
+    }
     let boxed =
         text.len() > 5 && text.is_char_boundary(4) && text[..4].eq_ignore_ascii_case("box<") && text.ends_with('>');
     if boxed {
@@ -54,7 +61,8 @@ pub(super) fn label(type_name: &str) -> String {
 
 /// Replaces a pattern whatever its case.
 fn replace(text: String, pattern: &str, by: &str) -> String {
-    let begins = |bytes: &[u8]| bytes.eq_ignore_ascii_case(pattern.as_bytes());
+    let first = pattern.as_bytes()[0];
+    let begins = |bytes: &[u8]| bytes[0].eq_ignore_ascii_case(&first) && bytes.eq_ignore_ascii_case(pattern.as_bytes());
     if !text.as_bytes().windows(pattern.len()).any(begins) {
         return text;
     }

@@ -98,12 +98,13 @@ impl Builder {
         (pallet, name): (NameId, NameId),
         index: [u8; 2],
         (layout, fields, fixed): (Layout, Fields, u32),
-        head: &[u8],
+        head: &[&[u8]],
     ) {
         let span = self.pallets[usize::from(index[0])];
         self.slots[span.start as usize + usize::from(index[1])] = self.items.len() as u16;
-        let head_span = Span { start: self.heads.len() as u32, len: head.len() as u32 };
-        self.heads.extend_from_slice(head);
+        let start = self.heads.len();
+        head.iter().for_each(|part| self.heads.extend_from_slice(part));
+        let head_span = Span { start: start as u32, len: (self.heads.len() - start) as u32 };
         self.items.push(Item { pallet, name, index, layout, fields, fixed, head: head_span });
     }
 

@@ -23,21 +23,21 @@ pub(super) enum Special {
 }
 
 pub(super) fn special(types: &PortableRegistry, ty: &Type<PortableForm>) -> Option<Special> {
-    let path: Vec<&str> = ty.path.segments.iter().map(String::as_str).collect();
-    match (path.as_slice(), &ty.type_def) {
-        (["sp_core", "crypto", "AccountId32"], TypeDef::Composite(_)) if is_bytes(types, ty, 32) => {
+    let (name, modules) = ty.path.segments.split_last()?;
+    match (name.as_str(), &ty.type_def) {
+        ("AccountId32", TypeDef::Composite(_)) if modules == ["sp_core", "crypto"] && is_bytes(types, ty, 32) => {
             Some(Special::Account)
         }
-        (["sp_runtime", "generic", "era", "Era"], TypeDef::Variant(_)) => Some(Special::Era),
-        (["primitive_types", "U256"], TypeDef::Composite(_)) if is_words(types, ty) => Some(Special::U256),
-        (["Option"], TypeDef::Variant(option)) => {
+        ("Era", TypeDef::Variant(_)) if modules == ["sp_runtime", "generic", "era"] => Some(Special::Era),
+        ("U256", TypeDef::Composite(_)) if modules == ["primitive_types"] && is_words(types, ty) => Some(Special::U256),
+        ("Option", TypeDef::Variant(option)) if modules.is_empty() => {
             let some = option.variants.iter().find(|variant| variant.index == 1)?;
             match (option.variants.len(), some.fields.as_slice()) {
                 (2, [field]) => Some(Special::Option(PlanId(field.ty.id))),
                 _ => None,
             }
         }
-        ([.., "BTreeMap"], TypeDef::Composite(map)) => {
+        ("BTreeMap", TypeDef::Composite(map)) => {
             let [field] = map.fields.as_slice() else { return None };
             let TypeDef::Sequence(entries) = &types.resolve(field.ty.id)?.type_def else { return None };
             let TypeDef::Tuple(entry) = &types.resolve(entries.type_param.id)?.type_def else { return None };
@@ -46,10 +46,10 @@ pub(super) fn special(types: &PortableRegistry, ty: &Type<PortableForm>) -> Opti
                 _ => None,
             }
         }
-        (["frame_system", "EventRecord"], TypeDef::Composite(record)) if record.fields.len() == 3 => {
+        ("EventRecord", TypeDef::Composite(record)) if modules == ["frame_system"] && record.fields.len() == 3 => {
             Some(Special::EventRecord)
         }
-        ([.., "MultiAddress"], TypeDef::Variant(_)) => Some(Special::MultiAddress),
+        ("MultiAddress", TypeDef::Variant(_)) => Some(Special::MultiAddress),
         _ => None,
     }
 }
