@@ -1,8 +1,8 @@
+# The types of the compiled module; what each thing is and does is said in its docstring.
+
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from typing import Any, Literal, SupportsIndex, TypeAlias, final, overload
-
-# What each is and does is said in its docstring.
 
 __all__ = [
     "Block",
