@@ -1,4 +1,6 @@
-//! What other crates do with the same blocks, by their shortest public way: shared by the benches and the ratios.
+//! What is shared by the benches and the ratios: what other crates do with the same blocks, by their shortest public way.
+
+use std::hint::black_box;
 
 use frame_decode::extrinsics::decode_extrinsic;
 use frame_decode::storage::decode_storage_value;
@@ -7,10 +9,22 @@ use futures::FutureExt;
 use parity_scale_codec::Decode;
 use scale_decode::visitor::IgnoreVisitor;
 use scale_value::Composite;
+use sentinel_core::decode::BlockIndex;
 use sentinel_support::corpus::Block;
 use subxt::client::OfflineClientAtBlock;
 use subxt::config::substrate::{SpecVersionForRange, SubstrateConfig};
 use subxt::{ArcMetadata, Metadata, OfflineClient};
+
+/// Looks at all that an index says: names, signers, status. One that is only built is less than what peers do.
+pub(crate) fn look_at(index: &BlockIndex<'_, '_>) {
+    for (at, extrinsic) in index.extrinsics().iter().enumerate() {
+        let extrinsic = extrinsic.as_ref().expect("it decodes");
+        black_box((extrinsic.pallet(), extrinsic.name(), extrinsic.signer(), index.succeeded(at)));
+    }
+    for event in index.events() {
+        black_box((event.pallet(), event.name(), event.phase()));
+    }
+}
 
 /// The floor: blake2b-256 of each extrinsic and each list of events, which is what a node does at the least.
 pub(crate) fn blake2b(block: &Block) -> u8 {

@@ -37,15 +37,15 @@ impl Ours {
     /// Boundaries, names, signer and status of everything.
     fn index(&self, block: &Block) {
         let index = self.read(block);
-        look_at(&index);
+        peers::look_at(&index);
     }
 
     /// The same, and the fields of one kind of event.
     fn stake_added(&self, block: &Block) {
         let index = self.read(block);
-        look_at(&index);
+        peers::look_at(&index);
         for event in index.events_matching(&self.stake_added) {
-            black_box(event.event().to_value_ref().expect("it decodes"));
+            event.fields().for_each(|field| drop(black_box(field.expect("it decodes"))));
         }
     }
 
@@ -54,16 +54,6 @@ impl Ours {
         writer.clear();
         self.read(block).write_json(writer).expect("it decodes");
         black_box(writer.as_bytes());
-    }
-}
-
-fn look_at(index: &BlockIndex<'_, '_>) {
-    for (at, extrinsic) in index.extrinsics().iter().enumerate() {
-        let extrinsic = extrinsic.as_ref().expect("it decodes");
-        black_box((extrinsic.pallet(), extrinsic.name(), extrinsic.signer(), index.succeeded(at)));
-    }
-    for event in index.events() {
-        black_box((event.pallet(), event.name(), event.phase()));
     }
 }
 
@@ -118,7 +108,11 @@ fn main() {
 
     let mut rounds: Vec<Times> = Vec::new();
     for _ in 0..=ROUNDS {
-        let each = |one: &mut dyn FnMut(&Block)| time(|| corpus.blocks.iter().for_each(one));
+        // A pass that is not measured comes first: what the one before left in the caches should favour nobody.
+        let each = |one: &mut dyn FnMut(&Block)| {
+            corpus.blocks.iter().for_each(&mut *one);
+            time(|| corpus.blocks.iter().for_each(one))
+        };
         let mut out = Vec::new();
         rounds.push(Times {
             blake2b: each(&mut |block| {

@@ -26,7 +26,7 @@ pub use dispatch_error::DispatchError;
 pub use document::{ExtrinsicFacts, write_event, write_events, write_extrinsic};
 pub use era::mortal_era;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use event::{EventPlace, EventRecord, Phase};
+pub use event::{EventFields, EventPlace, EventRecord, Phase};
 pub use extrinsic::{Extensions, Extrinsic};
 pub use filter::ItemFilter;
 pub use hash::{Hasher, storage_prefix};

@@ -197,12 +197,29 @@ fn read_event(event: &EventRecord<'_, '_>, at: usize, options: JsonOptions) -> b
     let result = agreed(&decoded, options);
     assert_eq!(document(|out| event.write_attributes(out, options)), result.is_ok());
     assert_eq!(document_with(options, |out| write_event(Some(7), event, out)), result.is_ok());
+    let one_by_one: Result<Vec<_>, _> =
+        event.fields().map(|field| field.map(|(name, value)| (name.to_owned(), value.to_value()))).collect();
     match &result {
         Ok(Value::Event(fields)) => {
             assert_eq!((fields.pallet.as_str(), fields.name.as_str()), (event.pallet(), event.name()));
+            let one_by_one = one_by_one.expect("an event that decodes does so field by field");
+            match &fields.fields {
+                Value::Null if one_by_one.is_empty() => {}
+                Value::Record(named) if one_by_one.iter().all(|(name, _)| !name.is_empty()) => {
+                    assert_eq!(*named, one_by_one);
+                }
+                Value::List(items) if items.len() == one_by_one.len() && items.len() > 1 => {
+                    assert!(items.iter().eq(one_by_one.iter().map(|(_, value)| value)));
+                }
+                only => assert_eq!(one_by_one, [(String::new(), only.clone())]),
+            }
         }
         Ok(other) => panic!("an event is {other:?}"),
-        Err(error) => assert!(is_lenient(error.kind()), "{error}, in the bounds that the index found"),
+        Err(error) => {
+            assert!(is_lenient(error.kind()), "{error}, in the bounds that the index found");
+            let counts = matches!(error.kind(), DecodeErrorKind::TooDeep(_) | DecodeErrorKind::TooManyValues(_));
+            assert!(counts || one_by_one.as_ref().is_err_and(|own| own == error), "{error}, or {one_by_one:?}");
+        }
     }
     result.is_ok()
 }

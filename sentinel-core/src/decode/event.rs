@@ -1,9 +1,11 @@
 //! Events: all boundaries and names in one pass, fields when asked.
 
+mod fields;
 mod place;
 
 use serde::Serialize;
 
+pub use fields::EventFields;
 pub use place::EventPlace;
 
 use super::cursor::Cursor;
