@@ -33,7 +33,6 @@ pub enum Error {
     #[cfg(feature = "source")]
     Source(#[from] crate::source::SourceError),
     /// The view of a subnet.
-    #[cfg(feature = "source")]
     Subnet(#[from] crate::subnet::SubnetError),
     /// A detector.
     #[cfg(feature = "source")]

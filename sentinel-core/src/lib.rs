@@ -56,7 +56,6 @@ pub mod sink;
 pub mod source;
 #[cfg(feature = "source")]
 pub mod storage;
-#[cfg(feature = "source")]
 pub mod subnet;
 pub mod text;
 

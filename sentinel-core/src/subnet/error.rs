@@ -2,6 +2,7 @@
 
 use crate::chain::NetUid;
 use crate::decode::DecodeError;
+#[cfg(feature = "source")]
 use crate::source::SourceError;
 
 /// Why the view of a subnet could not be read.
@@ -9,6 +10,7 @@ use crate::source::SourceError;
 #[non_exhaustive]
 pub enum SubnetError {
     /// The source could not be read.
+    #[cfg(feature = "source")]
     #[error(transparent)]
     Source(#[from] SourceError),
     /// There is no such subnet at this block.
@@ -20,6 +22,18 @@ pub enum SubnetError {
         block: u64,
         /// What exists there.
         existing: Vec<NetUid>,
+    },
+    /// The subnet was registered after this block.
+    #[error(
+        "no subnet {netuid} at block {block} yet: it was registered in block {registered_at}, read that or a later one"
+    )]
+    NotYet {
+        /// What was asked for.
+        netuid: NetUid,
+        /// The block.
+        block: u64,
+        /// Where the subnet that has this number today began.
+        registered_at: u64,
     },
     /// A value does not have the layout that this library or the metadata knows.
     #[error("{what} at block {block} cannot be decoded")]

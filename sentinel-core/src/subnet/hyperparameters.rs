@@ -7,6 +7,7 @@
 mod answer;
 mod catalog;
 mod layout;
+#[cfg(feature = "source")]
 mod read;
 
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::chain::{NetUid, Rao};
 
 pub use answer::{Api, decode_answer};
 pub use catalog::{setters_of, storage_items, unit_of};
+#[cfg(feature = "source")]
 pub use read::{read, stored};
 
 /// What the raw integer of a hyperparameter counts.

@@ -18,6 +18,7 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) item: &'static str,
     pub(super) unit: Unit,
+    #[cfg_attr(not(feature = "source"), expect(dead_code, reason = "storage is read from sources only"))]
     pub(super) form: Form,
 }
 
