@@ -1,5 +1,6 @@
 //! What the tests of this workspace stand on: runtimes, made-up chains and samples, and a node to ask.
 
+pub mod apis;
 pub mod blocks;
 pub mod chains;
 pub mod child;
@@ -8,6 +9,7 @@ pub mod exact_json;
 pub mod extra_types;
 pub mod extrinsics;
 pub mod fuzz;
+pub mod metagraphs;
 pub mod mutations;
 pub mod node;
 pub mod recordings;

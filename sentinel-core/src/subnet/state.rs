@@ -54,13 +54,9 @@ impl<'r> Reads<'r> {
         }))
     }
 
-    /// Whether there is nothing to read.
-    pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     pub(super) async fn read(self, source: &dyn BlockSource, at: &BlockRef) -> Result<Values<'r>, SubnetError> {
-        let values = source.storage(at, &self.keys).await?;
+        // Nothing is asked where nothing is wanted.
+        let values = if self.keys.is_empty() { Vec::new() } else { source.storage(at, &self.keys).await? };
         if values.len() != self.keys.len() {
             let message = format!("{} values for {} keys", values.len(), self.keys.len());
             return Err(SourceError::fatal(format!("the source gave {message}: report it")).into());

@@ -26,16 +26,13 @@ pub(super) async fn complete(
     if depth == Depth::Full && metagraph.neurons.identities.is_none() && metagraph.neurons.coldkeys.is_some() {
         wanted.identities = identities(&mut reads, runtime, metagraph);
     }
-    if !reads.is_empty() {
-        let at = metagraph.at;
-        let values = reads.read(source, &at).await?;
-        wanted.fill(metagraph, &values)?;
-    }
+    let at = metagraph.at;
+    let values = reads.read(source, &at).await?;
+    wanted.fill(metagraph, &values)?;
     before_dynamic_tao(runtime, metagraph);
     if depth == Depth::Full && metagraph.neurons.identities.is_none() {
         let mut reads = Reads::new(runtime);
         if let Some(places) = identities(&mut reads, runtime, metagraph) {
-            let at = metagraph.at;
             let values = reads.read(source, &at).await?;
             metagraph.neurons.identities = Some(read_identities(&places, &values)?);
         }

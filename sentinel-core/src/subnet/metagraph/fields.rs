@@ -261,11 +261,9 @@ pub(super) fn finish(metagraph: &mut Metagraph, mechanism: u8) {
     ];
     // One column of the hotkeys says it; where they were not asked for, any other does.
     neurons.count = columns.into_iter().flatten().next().unwrap_or(0);
-    if neurons.count > 0 {
-        // Runtimes keep the fields of what they no longer compute, without anything in them.
-        for column in [&mut neurons.pruning_score, &mut neurons.trust, &mut neurons.rank] {
-            column.take_if(|column| column.is_empty());
-        }
+    // Runtimes keep the fields of what they no longer compute, without anything in them.
+    for column in [&mut neurons.pruning_score, &mut neurons.trust, &mut neurons.rank] {
+        column.take_if(|column| column.is_empty());
     }
     let block = metagraph.answered_at.unwrap_or(metagraph.at.number);
     metagraph.neurons.judge_immunity(block, metagraph.info.immunity_period);
