@@ -14,6 +14,7 @@ mod names;
 mod panic;
 mod record;
 mod runtime;
+mod subnet;
 mod view;
 
 /// `sentinel._native`.
@@ -29,6 +30,8 @@ mod native {
     use crate::extrinsic::Extrinsic;
     #[pymodule_export]
     use crate::runtime::Runtime;
+    #[pymodule_export]
+    use crate::subnet::{decode_hyperparameters, decode_metagraph};
     #[pymodule_export]
     use crate::view::{Events, Extrinsics};
 }

@@ -19,14 +19,15 @@ from sentinel import _native
 from .conftest import RawBlock
 
 PUBLIC = [name for name in dir(_native) if not name.startswith("_")]
-CLASSES = [getattr(_native, name) for name in PUBLIC]
+CLASSES = [item for name in PUBLIC if isinstance(item := getattr(_native, name), type)]
+FUNCTIONS = [(name, item) for name in PUBLIC if not isinstance(item := getattr(_native, name), type)]
 MEMBERS = [
     (f"{kind.__name__}.{name}", member)
     for kind in CLASSES
     if not issubclass(kind, BaseException)
     for name, member in vars(kind).items()
     if not name.startswith("_")
-]
+] + FUNCTIONS
 
 
 def test_every_public_name_of_the_native_module_is_the_package_s() -> None:

@@ -7,6 +7,9 @@ and indexes whole blocks: a `Block` knows every call, event and signer by name, 
 >>> call["call_module"], call["call_function"], call["call_args"]
 ('System', 'remark', [{'name': 'remark', 'type': 'Bytes', 'value': 'hi'}])
 
+Answers of the runtime APIs of subnets have functions of their own, `decode_hyperparameters` and `decode_metagraph`, which read
+them for every runtime since 2023.
+
 Values have the shape that `bittensor_core` gives them, so code written for it keeps working; `lean=True` leaves out what
 costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`.
 """
@@ -22,6 +25,8 @@ from ._native import (
     InternalError,
     MetadataError,
     Runtime,
+    decode_hyperparameters,
+    decode_metagraph,
 )
 
 __all__ = [
@@ -35,4 +40,6 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "decode_hyperparameters",
+    "decode_metagraph",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from os import PathLike
-from typing import Any, Literal, SupportsIndex, TypeAlias, final, overload
+from typing import Any, Literal, SupportsIndex, TypeAlias, TypedDict, final, overload
 
 __all__ = [
     "Block",
@@ -15,6 +15,8 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "decode_hyperparameters",
+    "decode_metagraph",
 ]
 
 _Bytes: TypeAlias = bytes | bytearray | memoryview | str
@@ -192,3 +194,44 @@ class Event:
     def to_json(
         self, *, call_hashes: bool = False, strict_bytes: bool = False, safe_integers: bool = False
     ) -> bytes: ...
+
+# These three exist for type checkers only: the functions return plain dictionaries.
+class _Hyperparameter(TypedDict):
+    raw: int | bool
+    value: int | float | bool
+    unit: str
+
+class _Axon(TypedDict):
+    ip: str | None
+    port: int
+    ip_type: int
+    protocol: int
+    version: int
+    block: int
+
+class _Metagraph(TypedDict):
+    netuid: int
+    mechanism: int
+    block: int | None
+    info: dict[str, Any]
+    hyperparameters: dict[str, _Hyperparameter]
+    neurons: dict[str, list[Any] | None]
+    weights: list[list[tuple[int, int]]] | None
+    bonds: list[list[tuple[int, int]]] | None
+    alpha_dividends: list[tuple[str, int]] | None
+    tao_dividends: list[tuple[str, int]] | None
+    validators: list[int] | None
+    commitments: list[tuple[str, bytes]] | None
+
+def decode_hyperparameters(
+    runtime: Runtime, answer: _Bytes, *, function: str = "get_subnet_hyperparams_v3"
+) -> dict[str, _Hyperparameter] | None: ...
+def decode_metagraph(
+    runtime: Runtime,
+    answer: _Bytes,
+    *,
+    netuid: int,
+    mechanism: int = 0,
+    block: int | None = None,
+    function: str = "get_metagraph",
+) -> _Metagraph | None: ...

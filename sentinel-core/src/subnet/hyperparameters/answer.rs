@@ -31,6 +31,14 @@ impl Api {
             Self::V1 => "SubnetInfoRuntimeApi_get_subnet_hyperparams",
         }
     }
+
+    /// The function of this name, with its trait or without.
+    pub fn of_function(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|api| {
+            let function = api.function();
+            function == name || function.split_once('_').is_some_and(|(_, method)| method == name)
+        })
+    }
 }
 
 /// Decodes an answer; `None` where the chain says that there is no such subnet.
