@@ -22,7 +22,7 @@ use crate::runtime::Runtime;
 /// one for `u16`, `u64` and `per_million`, a factor for `per_mille` and `fixed128`, TAO for `rao`, otherwise the same. `None`
 /// where the answer says that there is no such subnet.
 ///
-/// >>> answer = bytes.fromhex("01" + "04" + "14" + "6b61707061" + "01" + "fefd0100")
+/// >>> answer = bytes.fromhex("01" + "04" + "14" + "6b61707061" + "01" + "feff0100")
 /// >>> sentinel.decode_hyperparameters(runtime, answer)
 /// {'kappa': {'raw': 32767, 'value': 0.4999923704, 'unit': 'u16'}}
 /// >>> sentinel.decode_hyperparameters(runtime, b"\0") is None
