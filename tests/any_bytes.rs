@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use sentinel_core::chain::{BlockHash, BlockRef, NetUid};
 use sentinel_core::decode::Runtime;
+use sentinel_core::subnet::metagraph;
 use sentinel_support::fuzz::seeds::seeds;
 use sentinel_support::fuzz::{TARGETS, Target, runtimes};
 use sentinel_support::mutations::mutate;
@@ -73,6 +75,13 @@ fn seeds_are_valid() {
     assert!(read("extrinsic", &|runtime, bytes| runtime.extrinsic(bytes).is_ok()) > 40);
     // Some types have no values, or are made up; some seeds are keys.
     assert!(read("type_by_id", &of_type) > 100 && read("storage_value", &of_item) > 100);
+    let of_answer = |runtime: &Runtime, bytes: &[u8]| {
+        let at = BlockRef { number: 1, hash: BlockHash::default(), parent_hash: BlockHash::default() };
+        let api = metagraph::Api::ALL.get(usize::from(bytes[0]));
+        api.is_some_and(|api| metagraph::decode_answer(runtime, *api, &bytes[1..], (NetUid(3), 0), &at).is_ok())
+    };
+    // A third are hyperparameters.
+    assert!(read("subnet_answer", &of_answer) > 100);
     assert!(Runtime::from_metadata(&seeds("metadata_blob", 1, 3)[0][1..]).is_ok());
 }
 
@@ -94,6 +103,11 @@ fn mutated_storage_values() {
 #[test]
 fn mutated_values_of_any_type() {
     mutated("type_by_id", 3_000, 1);
+}
+
+#[test]
+fn mutated_answers_of_subnets() {
+    mutated("subnet_answer", 2_000, 1);
 }
 
 #[test]

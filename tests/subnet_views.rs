@@ -207,6 +207,20 @@ async fn storage_alone_says_the_same() -> Outcome {
     Ok(())
 }
 
+/// A runtime without the function that its metadata cannot rule out: found out by the one request that asks for it.
+#[tokio::test]
+async fn a_missing_function_costs_one_request() -> Outcome {
+    let world = world(runtimes::raonet_218(), MadeUp::new(NETUID.0, 256, 1, 10)).await?;
+    world.memory.record_missing_call(&world.at, Api::Neurons.function());
+    world.warmed().await?;
+    let found = metagraph::read(&world.source, &world.at, NETUID, Depth::Full).await?;
+    assert_eq!(found.origin, Origin::Storage);
+    // Of the subnet, of each neuron, the identities of the owners.
+    assert_eq!((world.requests(), world.node.count("state_call")), (1 + 3, 1), "{:?}", world.node.counts());
+    same_neurons(&found, &world.subnet, true);
+    Ok(())
+}
+
 #[tokio::test]
 async fn weights_of_every_mechanism_take_two_requests() -> Outcome {
     let world = world(runtimes::subtensor_461(), MadeUp::new(NETUID.0, 256, 2, 5)).await?;

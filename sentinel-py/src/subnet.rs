@@ -24,7 +24,7 @@ use crate::runtime::Runtime;
 ///
 /// >>> answer = bytes.fromhex("01" + "04" + "14" + "6b61707061" + "01" + "feff0100")
 /// >>> sentinel.decode_hyperparameters(runtime, answer)
-/// {'kappa': {'raw': 32767, 'value': 0.4999923704, 'unit': 'u16'}}
+/// {'kappa': {'raw': 32767, 'value': 0.4999923705, 'unit': 'u16'}}
 /// >>> sentinel.decode_hyperparameters(runtime, b"\0") is None
 /// True
 ///

@@ -2,7 +2,8 @@
 // What @polkadot/api reads from a chain, as JSON lines: the truth that another reader is compared with.
 //
 //   node dump.mjs --endpoint ws://127.0.0.1:9944 --from A --to B --out truth.json
-//   node dump.mjs --endpoint … --from A --to B --hyperparameters hyper.json [--at 1,2,3 | --every K]
+//   node dump.mjs --endpoint … --from A --to B --hyperparameters hyper.json \
+//     --metagraphs metagraphs.json [--at 1,2,3 | --every K]
 //
 // A block is {number, hash, parent_hash, spec_version, timestamp, extrinsics, events}; `spec_version`
 // is that of the runtime that wrote it. number, spec_version, timestamp (milliseconds) and indexes are
@@ -10,12 +11,14 @@
 // An error is {pallet, name}; pallet is null outside of pallets, as in "BadOrigin" or "Token.Frozen".
 // A line of --hyperparameters is {number, hash, netuid, values, runtime_api}, where `runtime_api` is
 // the undecoded answer of SubnetInfoRuntimeApi_get_subnet_hyperparams, null if there is no such function.
+// A line of --metagraphs is {number, hash, netuid, info, neurons, weights, bonds}, all of it from storage.
 import fs from 'node:fs';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { WsProvider } from '@polkadot/api';
 import { BlockReader } from './lib/blocks.mjs';
 import { connectApi, hyperparametersAt } from './lib/hyperparameters.mjs';
+import { metagraphsAt } from './lib/metagraphs.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -24,6 +27,7 @@ const { values: options } = parseArgs({
     to: { type: 'string' },
     out: { type: 'string' },
     hyperparameters: { type: 'string' },
+    metagraphs: { type: 'string' },
     at: { type: 'string' },
     every: { type: 'string', default: '1' },
   },
@@ -53,10 +57,11 @@ if (options.out) {
   const reader = new BlockReader(provider);
   await writeLines(options.out, range, async (number) => [await reader.read(number)]);
 }
-if (options.hyperparameters) {
+const perSubnet = [[options.hyperparameters, hyperparametersAt], [options.metagraphs, metagraphsAt]].filter(([file]) => file);
+if (perSubnet.length) {
   const at = options.at?.split(',').map(Number) ?? range.filter((number) => (number - from) % Number(options.every) === 0);
   const api = await connectApi(new WsProvider(options.endpoint));
-  await writeLines(options.hyperparameters, at, (number) => hyperparametersAt(api, provider, number));
+  for (const [file, rowsAt] of perSubnet) await writeLines(file, at, (number) => rowsAt(api, provider, number));
   await api.disconnect();
 }
 await provider.disconnect();

@@ -8,8 +8,13 @@ use parity_scale_codec::Decode;
 /// # Panics
 /// Where the metadata does not describe it: fixtures are known to be good.
 pub fn answer_type(metadata: &[u8], function: &str) -> u32 {
+    described_answer(metadata, function).unwrap_or_else(|| panic!("the metadata describes {function}"))
+}
+
+/// The same, for functions that may not be described.
+pub fn described_answer(metadata: &[u8], function: &str) -> Option<u32> {
     let (name, method) = function.split_once('_').unwrap_or((function, ""));
-    let found = match RuntimeMetadataPrefixed::decode(&mut &*metadata).map(|metadata| metadata.1) {
+    match RuntimeMetadataPrefixed::decode(&mut &*metadata).map(|metadata| metadata.1) {
         Ok(RuntimeMetadata::V15(metadata)) => {
             let api = metadata.apis.into_iter().find(|api| api.name == name);
             api.and_then(|api| api.methods.into_iter().find(|one| one.name == method)).map(|one| one.output.id)
@@ -19,6 +24,5 @@ pub fn answer_type(metadata: &[u8], function: &str) -> u32 {
             api.and_then(|api| api.methods.into_iter().find(|one| one.name == method)).map(|one| one.output.id)
         }
         _ => None,
-    };
-    found.unwrap_or_else(|| panic!("the metadata describes {function}"))
+    }
 }

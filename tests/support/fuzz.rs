@@ -4,6 +4,7 @@
 //! property tests in `tests/any_bytes.rs` call the same functions; [`seeds`] makes inputs for both.
 
 mod agreement;
+mod answers;
 mod glance;
 mod made_up;
 mod metadata;
@@ -24,17 +25,19 @@ use made_up::MadeUp;
 use read::{Read, check_offset, document, document_with, is_lenient};
 
 pub use agreement::{agreed, options};
+pub use answers::subnet_answer;
 pub use metadata::metadata_blob;
 
 /// A function that holds invariants against arbitrary bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("event_records", event_records),
     ("extrinsic", extrinsic),
     ("metadata_blob", metadata_blob),
     ("storage_value", storage_value),
+    ("subnet_answer", subnet_answer),
     ("type_by_id", type_by_id),
 ];
 

@@ -93,7 +93,7 @@ impl SubnetHyperparameters {
 }
 
 impl Hyperparameter {
-    /// The value in its unit as decimal text: `0.4999923704` for a share, `0.0005` for rao, `true`.
+    /// The value in its unit as decimal text: `0.4999923705` for a share, `0.0005` for rao, `true`.
     pub fn value(&self) -> String {
         let raw = match self.raw {
             Raw::Bool(raw) => return raw.to_string(),

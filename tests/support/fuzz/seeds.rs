@@ -5,13 +5,17 @@ use parity_scale_codec::Decode;
 
 use super::made_up::MadeUp;
 use super::{BODY, EVENTS, MADE_UP};
+use crate::apis::described_answer;
 use crate::extrinsics::{
     FINALIZATION, INITIALIZATION, Signed, applying, bare, general, record, signed, vector, with_length,
 };
+use crate::metagraphs;
 use crate::registry::Registry;
 use crate::rng::Rng;
 use crate::runtimes::{FINNEY_393_V16, RAONET_218_V14, SUBTENSOR_461_V14, SUBTENSOR_461_V15};
 use crate::samples::Samples;
+use parity_scale_codec::Encode;
+use sentinel_core::subnet::{hyperparameters, metagraph};
 
 mod small_metadata;
 
@@ -28,6 +32,7 @@ pub fn seeds(target: &str, count: usize, seed: u64) -> Vec<Vec<u8>> {
         "extrinsic" => extrinsic,
         "metadata_blob" => return metadata_blobs(count, seed),
         "storage_value" => storage_value,
+        "subnet_answer" => subnet_answer,
         "type_by_id" => type_by_id,
         other => panic!("no target is called {other}"),
     };
@@ -140,6 +145,30 @@ fn type_by_id(source: &Source, samples: &mut Samples<'_>) -> Vec<u8> {
     let id = samples.rng().below(source.registry.types.types.len());
     let bytes = samples.value(id as u32).unwrap_or_default();
     [&[source.first(samples, 0, 0)], &(id as u16).to_le_bytes()[..], &bytes].concat()
+}
+
+/// A made-up subnet, or a random answer where the metadata describes one.
+fn subnet_answer(source: &Source, samples: &mut Samples<'_>) -> Vec<u8> {
+    let functions: Vec<&str> = metagraph::Api::ALL
+        .iter()
+        .map(|api| api.function())
+        .chain(hyperparameters::Api::ALL.iter().map(|api| api.function()))
+        .collect();
+    let which = samples.rng().below(functions.len());
+    let described = described_answer(METADATA[usize::from(source.number)], functions[which]);
+    let made_up = {
+        let rng = samples.rng();
+        metagraphs::MadeUp::new(3, rng.below(5), 1, rng.bits())
+    };
+    let answer = match (which, described) {
+        (_, Some(ty)) if samples.rng().percent(70) => samples.value(ty).unwrap_or_default(),
+        (0 | 1, _) => made_up.selective(|_| true, true),
+        (2 | 3, _) => made_up.metagraph(true),
+        (4 | 5, _) if source.number == 0 => made_up.neurons(which == 5).encode(),
+        (4 | 5, _) => made_up.neurons(which == 5),
+        _ => vec![1, 40, 40],
+    };
+    [&[source.first(samples, 0, 0), which as u8], &answer[..]].concat()
 }
 
 /// A small blob first, then lists of changes to the fixtures.

@@ -62,10 +62,13 @@ fn field(input: &mut &[u8], wire: Wire) -> Option<Cell> {
     })
 }
 
+/// Neurons are numbered by 16 bits, and nothing else in these answers is longer.
+const MOST_ITEMS: usize = 1 << 16;
+
 /// Items in order. Each takes a byte at least, so that a false count ends with the bytes.
 pub(super) fn list<T>(input: &mut &[u8], mut item: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
     let count = Compact::<u32>::decode(input).ok()?.0 as usize;
-    if count > input.len() {
+    if count > input.len().min(MOST_ITEMS) {
         return None;
     }
     (0..count).map(|_| item(input)).collect()

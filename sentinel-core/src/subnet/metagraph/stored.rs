@@ -95,7 +95,9 @@ impl Small {
         let is_metagraph = matches!(api, Some(Api::SelectiveMetagraph | Api::Metagraph));
         let uids = if is_metagraph { 0..0 } else { 0..USUAL };
         let registered_at = by_uid(reads, "BlockAtRegistration", netuid, uids);
-        let columns = api.is_none().then(|| Columns::add(reads, netuid));
+        // Where nothing says that the function is there, its absence must not cost one more request.
+        let unsure = api.is_none() || !runtime.describes_apis();
+        let columns = unsure.then(|| Columns::add(reads, netuid));
         Self { subnet, mechanisms, validator_trust, registered_at, columns }
     }
 
