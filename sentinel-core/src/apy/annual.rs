@@ -49,7 +49,7 @@ impl Elapsed {
 /// // One per cent in 30 days.
 /// let month = Elapsed::between(0, 30 * 86_400_000)?;
 /// let apy = annual_yield(Growth::by(0.01).ok_or("no growth")?, month).ok_or("too large")?;
-/// assert_eq!(format!("{:.4} %", 100.0 * apy), "12.8783 %");
+/// assert_eq!(format!("{:.4} %", 100.0 * apy), "12.8789 %");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn annual_yield(growth: Growth, elapsed: Elapsed) -> Option<f64> {

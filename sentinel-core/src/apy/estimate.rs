@@ -41,7 +41,7 @@ impl EpochLength {
 /// use sentinel_core::apy::{EpochLength, NoReturn, single_epoch_estimate};
 ///
 /// let apy = single_epoch_estimate(0.01, 10.0, EpochLength::modulo(360))?;
-/// assert_eq!(format!("{:.1} %", 100.0 * apy), "144488.5 %");
+/// assert_eq!(format!("{:.1} %", 100.0 * apy), "145162.1 %");
 /// assert_eq!(single_epoch_estimate(5.0, 1.0, EpochLength::modulo(360)), Err(NoReturn::Overflow));
 /// # Ok::<(), NoReturn>(())
 /// ```

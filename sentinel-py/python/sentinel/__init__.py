@@ -8,10 +8,12 @@ and indexes whole blocks: a `Block` knows every call, event and signer by name, 
 ('System', 'remark', [{'name': 'remark', 'type': 'Bytes', 'value': 'hi'}])
 
 Values have the shape that `bittensor_core` gives them, so code written for it keeps working; `lean=True` leaves out what
-costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`.
+costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`. What stakers earn is in `sentinel.apy`.
 """
 
+from . import apy
 from ._native import (
+    ApyError,
     Block,
     DecodeError,
     Error,
@@ -25,6 +27,7 @@ from ._native import (
 )
 
 __all__ = [
+    "ApyError",
     "Block",
     "DecodeError",
     "Error",
@@ -35,4 +38,5 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "apy",
 ]

@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any, Literal, SupportsIndex, TypeAlias, final, overload
 
 __all__ = [
+    "ApyError",
     "Block",
     "DecodeError",
     "Error",
@@ -29,6 +30,7 @@ class DecodeError(Error):
     item: str | None
 
 class MetadataError(Error): ...
+class ApyError(Error): ...
 class InternalError(Error): ...
 
 @final
