@@ -2,7 +2,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use sentinel_core::apy::{self, EpochColumns, EpochState, Growth, NoReturn, SharePrice, Shares, Spot, SpotState, Window};
+use sentinel_core::apy::{
+    self, EpochColumns, EpochState, Growth, NoReturn, SharePrice, Shares, Spot, SpotState, Window,
+};
 
 use crate::column::{Column, column};
 use crate::error::{ApyError, guarded};
@@ -45,7 +47,7 @@ impl From<PoolShares> for Shares {
 /// `stake` `TotalHotkeyAlpha`, which decides where there is no dividend; None where there is no row.
 ///
 /// >>> sentinel.apy.epoch_return(8_200_000_000, 1_010_000_000_000)
-/// (0.008185266520263526, None)
+/// (0.008185266520263525, None)
 /// >>> sentinel.apy.epoch_return(5, 5), sentinel.apy.epoch_return(None, None, 7)
 /// ((None, 'zero_base'), (0.0, None))
 #[pyfunction]
@@ -220,7 +222,7 @@ pub(crate) fn tao_growth(alpha_growth: f64, price0: f64, price1: f64) -> Option<
 /// What the operator got beside a dividend, rounded down: `D * take / (65535 - take)`; None where the take is all.
 ///
 /// >>> sentinel.apy.operator_take(8_200_000_000)
-/// 1800033496
+/// 1799944174
 #[pyfunction]
 #[pyo3(signature = (dividend, take = apy::DEFAULT_TAKE))]
 pub(crate) fn operator_take(dividend: u64, take: u16) -> Option<u64> {

@@ -30,11 +30,11 @@ mod native {
     #[pymodule_export]
     use crate::extrinsic::Extrinsic;
     #[pymodule_export]
+    use crate::returns;
+    #[pymodule_export]
     use crate::runtime::Runtime;
     #[pymodule_export]
     use crate::view::{Events, Extrinsics};
-    #[pymodule_export]
-    use crate::returns;
 }
 
 /// What `sentinel.apy` has.

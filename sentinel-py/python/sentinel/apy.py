@@ -2,7 +2,7 @@
 
 >>> dividend, stake_after = 8_200_000_000, 1_010_000_000_000
 >>> sentinel.apy.epoch_return(dividend, stake_after)
-(0.008185266520263526, None)
+(0.008185266520263525, None)
 
 Amounts are integers in units of 10^-9, times the chain's milliseconds, ratios plain: 0.12 is 12 %. What has no return is
 None, with the reason beside it; never 0, NaN or infinite. `docs/apy.md` explains the numbers.

@@ -1,7 +1,9 @@
 # The types of `sentinel.apy`; what each function does is said in its docstring.
 
-from collections.abc import Buffer, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias, TypedDict
+
+from typing_extensions import Buffer
 
 __all__ = [
     "DEFAULT_TAKE",
