@@ -43,18 +43,18 @@ fn month(epochs: usize, idle: usize, missing: &[(usize, u32)]) -> WindowReturn {
         timestamp_ms: &timestamp_ms,
         missing_before: Some(&absent),
     };
-    let window = Window::between(0, 600 * EPOCH_MS).unwrap();
-    window_returns(&columns, &[0, epochs + 1], &window).unwrap()[0]
+    let window = Window::between(0, 600 * EPOCH_MS).expect("it computes");
+    window_returns(&columns, &[0, epochs + 1], &window).expect("it computes")[0]
 }
 
 #[test]
 fn the_epoch() {
-    let epoch = epoch_return(PAID, AFTER).unwrap();
+    let epoch = epoch_return(PAID, AFTER).expect("it computes");
     assert_eq!(epoch.base(), 1_000_018 * ALPHA / 10);
     says(&format!("`r` = 8.2 / 100,001.8 = **{}**", percent(epoch.ratio(), 7)));
     // 18 % of ten, but for the chain's 11796 of 65535.
-    assert!(operator_take(PAID, DEFAULT_TAKE).unwrap().abs_diff(9 * ALPHA / 5) < ALPHA / 10_000);
-    let own = operator_return(&epoch, DEFAULT_TAKE, 5_000 * ALPHA).unwrap();
+    assert!(operator_take(PAID, DEFAULT_TAKE).expect("it computes").abs_diff(9 * ALPHA / 5) < ALPHA / 10_000);
+    let own = operator_return(&epoch, DEFAULT_TAKE, 5_000 * ALPHA).expect("it computes");
     says(&format!("the operator above made {} in that epoch", percent(own, 6)));
     assert!((5.0..6.0).contains(&(own / epoch.ratio())), "five times what nominators made");
 }

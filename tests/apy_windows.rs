@@ -28,7 +28,7 @@ impl Ledger {
 
     /// Stake of somebody else, which mints shares at today's price.
     fn add(&mut self, amount: u64) {
-        self.shares += (BigInt::from(amount) * self.shares / self.stake).to_u128().unwrap();
+        self.shares += (BigInt::from(amount) * self.shares / self.stake).to_u128().expect("it is in range");
         self.stake += amount;
     }
 
@@ -41,7 +41,7 @@ impl Ledger {
 
     /// What the nominator could take home.
     fn holding(&self) -> f64 {
-        (BigInt::from(self.nominator) * self.stake * (1u64 << 20) / self.shares).to_f64().unwrap()
+        (BigInt::from(self.nominator) * self.stake * (1u64 << 20) / self.shares).to_f64().expect("it is in range")
     }
 
     fn price(&self) -> PoolPrice {
@@ -67,11 +67,11 @@ fn paid(place: u64, dividend: u64, stake_after: u64) -> Observation {
 }
 
 fn window(epochs: u64) -> Window {
-    Window::between(START, START + EPOCH_MS * epochs).unwrap()
+    Window::between(START, START + EPOCH_MS * epochs).expect("it is in range")
 }
 
 fn report(epochs: u64, observations: &[Observation]) -> WindowReport {
-    window_report(&window(epochs), observations).unwrap()
+    window_report(&window(epochs), observations).expect("it is in range")
 }
 
 fn near(found: Option<f64>, expected: f64, tolerance: f64) {

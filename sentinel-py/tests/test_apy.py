@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import sentinel
-from sentinel import apy
+from sentinel import _native, apy
 
 EPOCH_MS = 4_320_000
 # Two validators over three epochs: 0.1 % each; nothing staked, then 1 % once.
@@ -79,7 +79,7 @@ def test_arrow_columns(kind: str) -> None:
 
 
 def test_bad_columns_say_which() -> None:
-    for wrong, text in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"dividend": [1, -2, 3, 0, 0, 0]}, "row 1 of `dividend`"),
         ({"dividend": array.array("q", [1, -2, 3, 0, 0, 0])}, "row 1 of `dividend` is negative"),
         ({"stake_after": [1]}, "column `stake_after` has 1 rows"),
@@ -87,7 +87,8 @@ def test_bad_columns_say_which() -> None:
         ({"offsets": [0, 6]}, "not both"),
         ({"group": None, "offsets": [0, 7]}, "offset 1 is 7"),
         ({"timestamp_ms": [2, 1, 0, 0, 0, 0]}, "row 1 is of 1 ms"),
-    ]:
+    ]
+    for wrong, text in cases:
         with pytest.raises(sentinel.ApyError, match=text):
             window(**wrong)
     with pytest.raises(sentinel.ApyError, match="no time passes"):
@@ -124,7 +125,7 @@ def test_the_examples_in_the_documentation() -> None:
 
 
 def test_all_of_the_native_functions_are_there() -> None:
-    native = [name for name in dir(sentinel._native._apy) if not name.startswith("_")]  # type: ignore[attr-defined]
+    native = [name for name in dir(_native._apy) if not name.startswith("_")]
     assert sorted(apy.__all__) == sorted(native)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from types import ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias, final, overload
 
 __all__ = [
@@ -16,11 +17,15 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "_apy",
 ]
 
 _Bytes: TypeAlias = bytes | bytearray | memoryview | str
 _Phase: TypeAlias = Literal["ApplyExtrinsic", "Finalization", "Initialization"]
 _Era: TypeAlias = tuple[int, int] | str
+
+# What `sentinel.apy` is made of, where its types are.
+_apy: ModuleType
 
 class Error(Exception): ...
 
