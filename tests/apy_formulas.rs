@@ -270,13 +270,16 @@ fn a_subnet_is_its_validators_together() {
 #[test]
 fn root_stakers_in_their_eras() {
     let one = 1i128 << 32;
-    let price = Some(Spot::Reserves { tao: 1, alpha: 4 });
+    let price = Spot::Reserves { tao: 1, alpha: 4 }.price();
     let rise = |before, after, price| ClaimableChange { before, after, price };
-    let changes = [rise(one, one + one / 50, price), rise(0, one / 100, Some(Spot::One)), rise(5, 5, None)];
+    let changes = [rise(one, one + one / 50, price), rise(0, one / 100, Spot::One.price()), rise(5, 5, None)];
     assert!((root_by_claims(&changes).unwrap() - (0.02 / 4.0 + 0.01)).abs() < 1e-9);
     assert_eq!(root_by_claims(&[]), Ok(0.0));
     assert_eq!(root_by_claims(&[rise(2, 1, price)]), Err(NoReturn::RateFell));
-    assert_eq!(root_by_claims(&[rise(1, 2, None)]), Err(NoReturn::PriceUnknown));
+    for unknown in [None, Some(f64::NAN), Some(-1.0)] {
+        assert_eq!(root_by_claims(&[rise(1, 2, unknown)]), Err(NoReturn::PriceUnknown));
+    }
+    assert_eq!(root_by_claims(&[rise(0, i128::MAX, Some(f64::MAX))]), Err(NoReturn::Overflow));
     assert_eq!(root_by_claims(&[rise(i128::MIN, i128::MAX, price)]), Err(NoReturn::Overflow));
 
     let reading =

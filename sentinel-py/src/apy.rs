@@ -244,18 +244,14 @@ pub(crate) fn operator_return(dividend: u64, stake_after: u64, own_stake: u64, t
 
 /// The simple return of root stake by claims, and the reason where there is none.
 ///
-/// Each change is `(before, after, tao, alpha)`: the bits of `RootClaimable` at both ends, and the reserves whose ratio is the
-/// price of that subnet's alpha.
+/// Each change is `(before, after, price)`: the bits of `RootClaimable` at both ends, and the price of that subnet's alpha in
+/// TAO, None where nobody knows.
 ///
-/// >>> sentinel.apy.root_by_claims([(0, 1 << 31, 1, 4)])
+/// >>> sentinel.apy.root_by_claims([(0, 1 << 31, 0.25)])
 /// (0.125, None)
 #[pyfunction]
-pub(crate) fn root_by_claims(changes: Vec<(i128, i128, u64, u64)>) -> Outcome {
-    let change = |(before, after, tao, alpha)| apy::ClaimableChange {
-        before,
-        after,
-        price: Some(Spot::Reserves { tao, alpha }),
-    };
+pub(crate) fn root_by_claims(changes: Vec<(i128, i128, Option<f64>)>) -> Outcome {
+    let change = |(before, after, price)| apy::ClaimableChange { before, after, price };
     outcome(apy::root_by_claims(&changes.into_iter().map(change).collect::<Vec<_>>()))
 }
 

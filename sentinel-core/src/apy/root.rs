@@ -5,18 +5,18 @@
 
 use super::growth::{Compound, Growth, Sum};
 use super::reason::NoReturn;
-use super::spot::Spot;
+use super::wide::Wide;
 
 /// `RootClaimable` of a hotkey for one subnet, at both ends of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClaimableChange {
     /// Alpha that can be claimed for each unit of root stake, since the beginning: the bits of a number with 32 fractional
     /// bits. 0 where there is no entry.
     pub before: i128,
     /// The same at the end of the window.
     pub after: i128,
-    /// What that subnet's alpha was worth; needed where the rate moved.
-    pub price: Option<Spot>,
+    /// What that subnet's alpha was worth in TAO, by [`Spot::price`](super::Spot::price); needed where the rate moved.
+    pub price: Option<f64>,
 }
 
 /// The return of root stake over a window by claims, as a simple ratio (it does not compound): the sum over all subnets of
@@ -34,7 +34,8 @@ pub fn root_by_claims(changes: &[ClaimableChange]) -> Result<f64, NoReturn> {
             0 => {}
             ..0 => return Err(NoReturn::RateFell),
             rise => {
-                let price = change.price.and_then(|spot| spot.price()).ok_or(NoReturn::PriceUnknown)?;
+                let price = change.price.filter(|price| price.is_finite() && *price >= 0.0);
+                let price = price.ok_or(NoReturn::PriceUnknown)?;
                 sum.push(rise as f64 / ONE * price);
             }
         }
@@ -94,6 +95,5 @@ pub fn root_by_basket(readings: &[BasketReading]) -> Result<BasketReturn, NoRetu
 }
 
 fn ratio(old: u128, new: u128) -> Option<Growth> {
-    use super::wide::Wide;
     (old > 0 && new > 0).then(|| Growth::ratio(Wide::new(new), Wide::new(old), 0))
 }
