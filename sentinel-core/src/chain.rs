@@ -3,6 +3,7 @@
 mod account;
 mod amount;
 mod block;
+pub mod epoch;
 mod netuid;
 mod network;
 

@@ -23,6 +23,10 @@ pub enum Error {
     BlockId(#[from] crate::chain::ParseBlockIdError),
     /// The number of a subnet.
     NetUid(#[from] crate::chain::ParseNetUidError),
+    /// The blocks of an epoch that are to be stored.
+    SnapshotPlan(#[from] crate::chain::epoch::ParseSnapshotPlanError),
+    /// Returns of stakers.
+    Apy(#[from] crate::apy::ApyError),
     /// Metadata.
     Metadata(#[from] crate::decode::MetadataError),
     /// Decoding.

@@ -33,10 +33,12 @@
 //! ```
 //!
 //! # Features
-//! `default-features = false` is the codec alone ([`chain`], [`decode`], and what [`subnet`] makes of raw answers), with no
-//! async runtime and no TLS. `source` adds the traits and views, `rpc` nodes, `storage` object stores, `archive` recordings; `rpc` and `archive` are on by default.
+//! `default-features = false` is the codec and the arithmetic alone ([`chain`], [`decode`], [`apy`], and what [`subnet`] makes of
+//! raw answers), with no async runtime and no TLS. `source` adds the traits and views, `rpc` nodes, `storage` object stores,
+//! `archive` recordings; `rpc` and `archive` are on by default.
 //! `test-util` adds the conformance suites.
 
+pub mod apy;
 #[cfg(feature = "archive")]
 pub mod artifact;
 #[cfg(feature = "storage")]

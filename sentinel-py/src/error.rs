@@ -15,6 +15,7 @@ create_exception!(
     Error,
     "Metadata that cannot be read, or that does not have what is asked of it."
 );
+create_exception!(sentinel, ApyError, Error, "Columns and windows that cannot be computed with.");
 create_exception!(sentinel, InternalError, Error, "A mistake in sentinel itself.");
 
 /// Building a Python value fails with bytes that do not decode, or in Python.

@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod chains;
 pub mod child;
 pub mod corpus;
+pub mod exact;
 pub mod exact_json;
 pub mod extra_types;
 pub mod extrinsics;

@@ -11,10 +11,12 @@ Answers of the runtime APIs of subnets have functions of their own, `decode_hype
 them for every runtime since 2023.
 
 Values have the shape that `bittensor_core` gives them, so code written for it keeps working; `lean=True` leaves out what
-costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`.
+costs time and is seldom looked at. Bytes that do not decode raise a `sentinel.Error`. What stakers earn is in `sentinel.apy`.
 """
 
+from . import apy
 from ._native import (
+    ApyError,
     Block,
     DecodeError,
     Error,
@@ -30,6 +32,7 @@ from ._native import (
 )
 
 __all__ = [
+    "ApyError",
     "Block",
     "DecodeError",
     "Error",
@@ -40,6 +43,7 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "apy",
     "decode_hyperparameters",
     "decode_metagraph",
 ]

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from types import ModuleType
 from typing import Any, Literal, SupportsIndex, TypeAlias, TypedDict, final, overload
 
 __all__ = [
+    "ApyError",
     "Block",
     "DecodeError",
     "Error",
@@ -15,6 +17,7 @@ __all__ = [
     "InternalError",
     "MetadataError",
     "Runtime",
+    "_apy",
     "decode_hyperparameters",
     "decode_metagraph",
 ]
@@ -22,6 +25,9 @@ __all__ = [
 _Bytes: TypeAlias = bytes | bytearray | memoryview | str
 _Phase: TypeAlias = Literal["ApplyExtrinsic", "Finalization", "Initialization"]
 _Era: TypeAlias = tuple[int, int] | str
+
+# What `sentinel.apy` is made of, where its types are.
+_apy: ModuleType
 
 class Error(Exception): ...
 
@@ -31,6 +37,7 @@ class DecodeError(Error):
     item: str | None
 
 class MetadataError(Error): ...
+class ApyError(Error): ...
 class InternalError(Error): ...
 
 @final
