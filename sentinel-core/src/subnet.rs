@@ -6,6 +6,8 @@
 
 mod cell;
 pub mod dividends;
+#[cfg(feature = "source")]
+pub mod epochs;
 mod error;
 pub mod hyperparameters;
 mod identity;
@@ -14,6 +16,8 @@ mod mechanism;
 pub mod metagraph;
 #[cfg(feature = "source")]
 mod netuids;
+#[cfg(feature = "source")]
+pub mod returns;
 mod sparse;
 #[cfg(feature = "source")]
 mod state;

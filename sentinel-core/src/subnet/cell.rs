@@ -31,6 +31,8 @@ pub(super) enum Cell {
     Edges(Vec<(u16, u16)>),
     /// A pair of a byte array and a number.
     Tagged(Vec<u8>, u64),
+    /// Digits and a power of ten.
+    Scaled(u128, i64),
     /// The known fields of a struct.
     Fields(Vec<(&'static str, Cell)>),
     /// The known fields of several.
@@ -57,6 +59,8 @@ pub(super) enum Shape {
     Edges,
     #[cfg_attr(not(feature = "source"), expect(dead_code, reason = "a shape of storage only"))]
     Tagged,
+    #[cfg_attr(not(feature = "source"), expect(dead_code, reason = "a shape of storage only"))]
+    Scaled,
     Metagraph,
     Neuron,
     Neurons,
@@ -268,6 +272,13 @@ impl<'r, 'b> Visitor<'r, 'b> for Shape {
                 (Cell::Number(to), Cell::Number(weight)) if to <= 0xffff && weight <= 0xffff => {
                     Cell::Number(to | weight << 16)
                 }
+                _ => Cell::Other,
+            },
+            Shape::Scaled => match pair(fields, Shape::One, Shape::One)? {
+                (Cell::Number(digits), Cell::Signed(power)) => match i64::try_from(power) {
+                    Ok(power) => Cell::Scaled(digits, power),
+                    Err(_) => Cell::Other,
+                },
                 _ => Cell::Other,
             },
             Shape::Tagged => match pair(fields, Shape::One, Shape::One)? {

@@ -35,6 +35,29 @@ pub enum SubnetError {
         /// Where the subnet that has this number today began.
         registered_at: u64,
     },
+    /// The window begins before the chain does, or before it had a clock.
+    #[error("a window of {asked} before block {block} is longer than the history: at most {available}")]
+    WindowTooLong {
+        /// What was asked for, in words.
+        asked: String,
+        /// The block at its end.
+        block: u64,
+        /// What there is, in the same words.
+        available: String,
+    },
+    /// The answers contradict each other, so that no return can be computed from them.
+    #[error("no return of subnet {netuid} from block {first} to {last}")]
+    Return {
+        /// The subnet.
+        netuid: NetUid,
+        /// The first block.
+        first: u64,
+        /// The last.
+        last: u64,
+        /// What does not fit.
+        #[source]
+        source: crate::apy::ApyError,
+    },
     /// A value does not have the layout that this library or the metadata knows.
     #[error("{what} at block {block} cannot be decoded")]
     Decode {

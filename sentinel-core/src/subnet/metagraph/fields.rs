@@ -314,7 +314,7 @@ fn kind(cell: &Cell) -> &'static str {
     match cell {
         Cell::Absent => "nothing",
         Cell::Flag(_) => "a flag",
-        Cell::Number(_) | Cell::Signed(_) => "a number",
+        Cell::Number(_) | Cell::Signed(_) | Cell::Scaled(..) => "a number",
         Cell::Account(_) => "an account",
         Cell::Bytes(_) => "bytes",
         Cell::Numbers(_) => "numbers",
