@@ -73,7 +73,8 @@ async fn every_value_of_the_state_decodes() -> Checked {
         let mut items = BTreeSet::new();
         let state = whole_state(&sim, number).await?;
         for (key, value) in &state {
-            let mut found = runtime.pallets().iter().flat_map(|pallet| pallet.storage().iter().map(move |item| (pallet, item)));
+            let mut found =
+                runtime.pallets().iter().flat_map(|pallet| pallet.storage().iter().map(move |item| (pallet, item)));
             let (pallet, item) = found.find(|(_, item)| key.starts_with(&item.prefix())).ok_or("a known item")?;
             item.key_parts(&runtime, key)?;
             let name = format!("{}.{}", pallet.name(), item.name());

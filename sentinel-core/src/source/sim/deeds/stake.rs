@@ -68,13 +68,7 @@ impl<'p> Desk<'_, 'p> {
     }
 
     /// Takes alpha out of a pool and sells it.
-    fn take_out(
-        &mut self,
-        coldkey: Key,
-        hotkey: Key,
-        netuid: u16,
-        alpha: u64,
-    ) -> Result<(u64, u64, u64), Failure> {
+    fn take_out(&mut self, coldkey: Key, hotkey: Key, netuid: u16, alpha: u64) -> Result<(u64, u64, u64), Failure> {
         let block = self.world.number;
         let subnet = self.subnet_mut(netuid)?;
         let taken = subnet.pool(hotkey).remove(&coldkey, alpha, block);

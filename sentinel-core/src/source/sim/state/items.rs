@@ -76,9 +76,7 @@ impl Kind {
             (Self::Plain(value), []) => value(context),
             (Self::Netuid(value), [Part::Short(netuid)]) => value(world, world.subnet(*netuid)?),
             (Self::AnyNetuid(value), [Part::Short(netuid)]) => value(world, *netuid),
-            (Self::Setting(setting), [Part::Short(netuid)]) => {
-                Some(world.subnet(*netuid)?.settings.stored(*setting))
-            }
+            (Self::Setting(setting), [Part::Short(netuid)]) => Some(world.subnet(*netuid)?.settings.stored(*setting)),
             (Self::Mechanism(value), [Part::Short(index)]) => value(mechanism(world, *index)?),
             (Self::MechanismUid(value), [Part::Short(index), Part::Short(uid)]) => {
                 value(mechanism(world, *index)?, usize::from(*uid))
@@ -154,9 +152,12 @@ impl Kind {
                 })
                 .collect(),
             Self::Staker(_) => stakers(world, narrow),
-            Self::Account(list, _) => {
-                list(world).into_iter().map(Part::Account).filter(|key| narrow.wants(key)).map(|key| vec![key]).collect()
-            }
+            Self::Account(list, _) => list(world)
+                .into_iter()
+                .map(Part::Account)
+                .filter(|key| narrow.wants(key))
+                .map(|key| vec![key])
+                .collect(),
             Self::AccountHash(list, _) => {
                 list(world).into_iter().map(|(key, hash)| vec![Part::Account(key), Part::Hash(hash)]).collect()
             }

@@ -28,7 +28,8 @@ pub(super) fn run(desk: &mut Desk<'_, '_>) {
         }
         let subnet = Arc::make_mut(subnet);
         let tao_in = if of_tao(subnet) {
-            (i128::from(BLOCK_TAO) * subnet.reserves.moving_price / shared.max(1)).clamp(0, i128::from(BLOCK_TAO)) as u64
+            (i128::from(BLOCK_TAO) * subnet.reserves.moving_price / shared.max(1)).clamp(0, i128::from(BLOCK_TAO))
+                as u64
         } else {
             0
         };

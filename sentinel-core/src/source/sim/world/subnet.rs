@@ -275,6 +275,10 @@ impl Subnet {
 
 /// `amount × over / under`, for the two weights of the pool.
 fn weighted(amount: u128, over: u64, under: u64) -> u64 {
-    let scaled = if over == under { amount } else { amount * u128::from(over / 1_000_000_000) / u128::from((under / 1_000_000_000).max(1)) };
+    let scaled = if over == under {
+        amount
+    } else {
+        amount * u128::from(over / 1_000_000_000) / u128::from((under / 1_000_000_000).max(1))
+    };
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }

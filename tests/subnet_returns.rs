@@ -1,0 +1,224 @@
+//! Returns over windows of the simulated network beside what each of its nominators really has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use sentinel_core::apy::Split;
+use sentinel_core::chain::{AccountId, BlockRef, NetUid};
+use sentinel_core::source::{BlockSource, Happened, HistoryEntry, LedgerEntry, SimAction, SimSource, SourceError};
+use sentinel_core::subnet::SubnetError;
+use sentinel_core::subnet::epochs::{clocks, discover};
+use sentinel_core::subnet::returns::{self, Span, SubnetReturns};
+
+type Checked<T = ()> = Result<T, Box<dyn Error>>;
+
+/// How far the three ways to one growth may be apart: by prices, by epochs, and in a nominator's own account.
+const TOLERANCE: f64 = 1e-9;
+
+/// Twenty epochs in which everything happens that returns have to survive.
+fn eventful(subnets: u16, uids: u16, tempo: u16) -> Result<(SimSource, u64), SourceError> {
+    let epoch = u64::from(tempo);
+    let head = 21 * epoch;
+    let sim = SimSource::builder()
+        .subnets(subnets)
+        .uids(uids)
+        .tempo(tempo)
+        .max_epochs_per_block(1)
+        .missed_slots(30)
+        .traffic(3)
+        .head(head)
+        .at(3 * epoch + 1, SimAction::SetTake { netuid: 1, uid: 1, take: 0 })
+        .at(4 * epoch + 2, SimAction::SwapHotkey { netuid: 1, uid: 2, everywhere: false })
+        .at(5 * epoch + 3, SimAction::Replace { netuid: 1, uid: uids - 1 })
+        .at(6 * epoch + 4, SimAction::SetTempo { netuid: 1, tempo: tempo + 7 })
+        .at(7 * epoch + 5, SimAction::TriggerEpoch { netuid: 5 })
+        .at(8 * epoch + 6, SimAction::SkipEpoch { netuid: 2 })
+        .at(9 * epoch + 7, SimAction::EmptyPool { netuid: 3, uid: 1 })
+        .at(11 * epoch + 8, SimAction::Dissolve { netuid: 4 })
+        .at(12 * epoch + 9, SimAction::RegisterNetwork)
+        .build()?;
+    Ok((sim, head))
+}
+
+async fn pinned(sim: &SimSource, number: u64) -> Checked<BlockRef> {
+    Ok(sim.header(number.into()).await?.reference())
+}
+
+/// What a check of one network found.
+#[derive(Debug, Default)]
+struct Found {
+    validators: usize,
+    checked_by_price: usize,
+    nominators: usize,
+    splits: usize,
+    worst: f64,
+    states: u64,
+    epochs: usize,
+}
+
+async fn check(sim: &SimSource, head: u64, netuids: impl Iterator<Item = u16>) -> Checked<Found> {
+    let at = pinned(sim, head).await?;
+    let history = sim.history(head)?;
+    let mut found = Found::default();
+    for netuid in netuids {
+        let ran: Vec<u64> = history
+            .iter()
+            .filter(|entry| matches!(entry.what, Happened::EpochRan { netuid: own, .. } if own == NetUid(netuid)))
+            .map(|entry| entry.block)
+            .collect();
+        let epochs = discover(sim, NetUid(netuid), 1..=head).await?;
+        let blocks: Vec<u64> = epochs.epochs.iter().map(|epoch| epoch.block).collect();
+        assert_eq!(blocks, ran, "the epochs of subnet {netuid}");
+        found.states += epochs.states;
+        found.epochs += ran.len();
+
+        let window = returns::window(sim, &at, NetUid(netuid), Span::Blocks(head - 40), &mut |_| {}).await?;
+        compare(sim, &window, &history, &mut found)?;
+    }
+    Ok(found)
+}
+
+type Nominators = BTreeMap<(AccountId, AccountId), LedgerEntry>;
+
+fn ledger(sim: &SimSource, block: u64, netuid: NetUid) -> Checked<Nominators> {
+    let entries = sim.ledger(block)?.into_iter().filter(|entry| entry.netuid == netuid);
+    Ok(entries.map(|entry| ((entry.hotkey, entry.coldkey), entry)).collect())
+}
+
+fn compare(sim: &SimSource, window: &SubnetReturns, history: &[HistoryEntry], found: &mut Found) -> Checked {
+    let (netuid, first, last) = (window.netuid, window.first, window.last);
+    let (before, after) = (ledger(sim, first, netuid)?, ledger(sim, last, netuid)?);
+    let inside = || history.iter().filter(|entry| entry.block > first && entry.block <= last);
+    let emptied: BTreeSet<AccountId> = inside()
+        .filter_map(|entry| match entry.what {
+            Happened::PoolEmptied { netuid: own, hotkey } if own == netuid => Some(hotkey),
+            _ => None,
+        })
+        .collect();
+    for validator in &window.validators {
+        found.validators += 1;
+        found.splits += validator.report.splits.len();
+        let growth = validator.report.alpha.growth;
+        if let Some(check) = validator.report.check {
+            found.checked_by_price += 1;
+            assert!(check.agrees, "subnet {netuid}, {}: {check:?}", validator.hotkey);
+        }
+        let expected = expected_splits(window, validator, history);
+        let splits: Vec<(u64, Split)> = validator.report.splits.iter().map(|split| (split.block, split.kind)).collect();
+        assert_eq!(splits, expected, "subnet {netuid}, {}", validator.hotkey);
+        if emptied.contains(&validator.hotkey) {
+            continue;
+        }
+        // Who did nothing from the first block to the last has grown by just that.
+        let home = validator.formerly.first().copied().unwrap_or(validator.hotkey);
+        for ((hotkey, coldkey), new) in &after {
+            let Some(old) = before.get(&(home, *coldkey)) else { continue };
+            if *hotkey != validator.hotkey || new.touched > first || old.rao() < 1_000_000_000 {
+                continue;
+            }
+            let own = new.stake as f64 / old.stake as f64 - 1.0;
+            let growth = growth.ok_or_else(|| format!("a nominator earned {own}, the validator has none"))?;
+            let apart = (own - growth).abs() / (1.0 + own);
+            found.worst = found.worst.max(apart);
+            found.nominators += 1;
+            assert!(apart < TOLERANCE, "subnet {netuid}, {hotkey}: {growth}, but a nominator earned {own}");
+        }
+    }
+    Ok(())
+}
+
+/// Where the simulator says that a validator's window has to be split: at the first epoch after each of its swaps, after its
+/// pool was emptied, and after its number was given to another subnet.
+fn expected_splits(
+    window: &SubnetReturns,
+    validator: &returns::ValidatorReturn,
+    history: &[HistoryEntry],
+) -> Vec<(u64, Split)> {
+    let own = |hotkey: &AccountId| *hotkey == validator.hotkey || validator.formerly.contains(hotkey);
+    let mut splits: Vec<(u64, Split)> = Vec::new();
+    for entry in history.iter().filter(|entry| entry.block > window.first) {
+        let kind = match &entry.what {
+            Happened::HotkeySwapped { netuid, new, .. } if *netuid == window.netuid && own(new) => Split::HotkeySwap,
+            Happened::PoolEmptied { netuid, hotkey } if *netuid == window.netuid && own(hotkey) => Split::PoolReset,
+            Happened::NetworkAdded { netuid, .. } if *netuid == window.netuid => Split::SubnetReplaced,
+            _ => continue,
+        };
+        let epoch = window.epochs.iter().map(|(block, _)| *block).find(|block| *block >= entry.block);
+        splits.extend(epoch.map(|epoch| (epoch, kind)));
+    }
+    splits
+}
+
+#[tokio::test]
+async fn prices_epochs_and_nominators_agree() -> Checked {
+    let (sim, head) = eventful(6, 20, 50)?;
+    let found = check(&sim, head, 1..=6).await?;
+    println!("{found:?}");
+    assert!(found.nominators > 20 && found.checked_by_price > 15 && found.splits >= 3, "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "64 subnets of 128 neurons: minutes without optimisation"]
+async fn prices_epochs_and_nominators_agree_at_full_size() -> Checked {
+    let (sim, head) = eventful(64, 128, 360)?;
+    let found = check(&sim, head, 1..=64).await?;
+    println!("{found:?}");
+    assert!(found.nominators > 2_000 && found.checked_by_price > 1_000, "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reused_number_is_never_chained() -> Checked {
+    let (sim, head) = eventful(6, 20, 50)?;
+    let at = pinned(&sim, head).await?;
+    let window = returns::window(&sim, &at, NetUid(4), Span::Blocks(head - 10), &mut |_| {}).await?;
+    let generations: BTreeSet<u64> =
+        discover(&sim, NetUid(4), 1..=head).await?.epochs.iter().map(|epoch| epoch.generation.registered_at).collect();
+    assert_eq!(generations.len(), 2);
+    assert!(window.subnet.coverage < 0.6, "only the time of the newer subnet: {:?}", window.subnet);
+    for validator in &window.validators {
+        assert!(validator.report.alpha.coverage < 0.6, "{validator:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_an_error() -> Checked {
+    let (sim, head) = eventful(3, 20, 50)?;
+    let at = pinned(&sim, head).await?;
+    let read = |netuid, span| returns::window(&sim, &at, NetUid(netuid), span, Box::leak(Box::new(|_| {})));
+    let error = read(1, Span::Blocks(head * 2)).await.expect_err("longer than the chain").to_string();
+    assert_eq!(
+        error,
+        format!(
+            "a window of {} blocks before block {head} is longer than the history: at most {} blocks",
+            head * 2,
+            head - 1
+        )
+    );
+    let error = read(1, "30d".parse()?).await.expect_err("longer than the chain").to_string();
+    assert!(
+        error.starts_with(&format!("a window of 30d before block {head} is longer than the history: at most ")),
+        "{error}"
+    );
+    assert!(matches!(read(999, Span::Blocks(100)).await, Err(SubnetError::NoSuchSubnet { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn clocks_foresee_the_epochs_that_run() -> Checked {
+    let (sim, head) = eventful(3, 20, 50)?;
+    let at = pinned(&sim, head - 120).await?;
+    let netuids = [NetUid(1), NetUid(2), NetUid(3)];
+    for clock in clocks(&sim, &at, &netuids).await? {
+        let ran = discover(&sim, clock.netuid, clock.block + 1..=head).await?;
+        let first = ran.epochs.first().map(|epoch| epoch.block).ok_or("an epoch")?;
+        let next = clock.next().ok_or("a next one")?;
+        assert!(first >= next && first - next <= 3, "due in {next}, ran in {first}");
+        assert!(!clock.ran_here());
+        let there = pinned(&sim, first).await?;
+        assert!(clocks(&sim, &there, &[clock.netuid]).await?[0].ran_here());
+    }
+    Ok(())
+}
