@@ -295,10 +295,11 @@ fn validator(
     }) {
         return Ok(None);
     }
-    let by_epoch = observations
-        .iter()
-        .map(|observation| observation.epoch.and_then(|epoch| epoch.outcome().ok()).map(|epoch| epoch.ratio()))
-        .collect();
+    let paid = |pool: &Option<(&SubnetInputs, &PoolInputs)>| {
+        let (subnet, pool) = (*pool)?;
+        if subnet.clock.ran_here() { pool.epoch.outcome().ok().map(|epoch| epoch.ratio()) } else { None }
+    };
+    let by_epoch = pools.iter().map(paid).collect();
     Ok(Some(ValidatorReturn {
         uid: newest.uid,
         hotkey: newest.hotkey,
