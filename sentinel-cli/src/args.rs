@@ -42,6 +42,12 @@ pub(crate) struct Common {
     /// Subnet.
     #[arg(short = 'u', long, global = true, value_name = "NETUID")]
     pub(crate) netuid: Option<NetUid>,
+    /// Mechanism of a subnet. Default: all of them.
+    #[arg(short, long, global = true, value_name = "MECHANISM", value_parser = clap::value_parser!(u8).range(..16))]
+    pub(crate) mech_id: Option<u8>,
+    /// Leave out what is long or takes a second look: weights, bonds, identities, addresses of the EVM.
+    #[arg(short, long, global = true)]
+    pub(crate) lite: bool,
     /// Form of the output on stdout.
     #[arg(short, long, global = true, value_enum, ignore_case = true, default_value = "table")]
     pub(crate) format: Format,
@@ -75,12 +81,24 @@ impl Common {
             let (given, name) = match flag {
                 Flag::Block => (self.block.is_some(), "--block"),
                 Flag::Netuid => (self.netuid.is_some(), "--netuid"),
+                Flag::Mechanism => (self.mech_id.is_some(), "--mech-id"),
+                Flag::Lite => (self.lite, "--lite"),
             };
             if given {
                 return Err(CliError::Usage(format!("{name} does not apply to `{command}`")));
             }
         }
         Ok(())
+    }
+
+    /// The subnet that a command cannot do without.
+    pub(crate) fn one_subnet(&self, command: &str) -> Result<NetUid, CliError> {
+        let missing = || {
+            CliError::Usage(format!(
+                "`{command}` shows one subnet: name it by --netuid; `subnet list` shows which there are"
+            ))
+        };
+        self.netuid.ok_or_else(missing)
     }
 
     /// The networks to try, in order. An empty variable is one that is not set.
@@ -99,6 +117,8 @@ impl Common {
 pub(crate) enum Flag {
     Block,
     Netuid,
+    Mechanism,
+    Lite,
 }
 
 const DEFAULT_NETWORK: &str = "finney";
@@ -108,6 +128,9 @@ pub(crate) enum Command {
     /// One block.
     #[command(subcommand)]
     Block(Block),
+    /// Subnets: what there is, hyperparameters, neurons, dividends, weights.
+    #[command(subcommand)]
+    Subnet(Subnet),
     /// The runtime at a block.
     #[command(subcommand)]
     Runtime(Runtime),
@@ -145,6 +168,22 @@ pub(crate) enum Block {
     Events,
     /// Hyperparameters of every subnet, or of one with --netuid: raw, and in their unit.
     Hyperparameters,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subnet {
+    /// Every subnet, or one with --netuid: name, owner, price, emission, tempo, age, neurons, mechanisms.
+    List,
+    /// Hyperparameters of every subnet, or of one with --netuid; in JSON with the storage item, the calls and the events
+    /// that change each.
+    #[command(alias = "hyperparams")]
+    Hyperparameters,
+    /// Every neuron of a subnet. In JSON amounts are integers in rao, and shares of 65,535 stand beside their fractions.
+    Metagraph,
+    /// Dividends recomputed from bonds and incentives, beside those that the chain has.
+    Dividends,
+    /// Weights and bonds that are set, from uid to uid, of every mechanism or of one with --mech-id.
+    Weights,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,8 +2,11 @@
 
 mod block;
 mod decode;
+mod hyperparameters;
+mod moment;
 mod record;
 mod runtime;
+mod subnet;
 
 use std::future::Future;
 use std::io::Write;
@@ -18,6 +21,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
     let common = &cli.common;
     match &cli.command {
         Command::Block(command) => with_runtime(block::run(common, command, out)),
+        Command::Subnet(command) => with_runtime(subnet::run(common, command, out)),
         Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
         Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
         Command::Record(args) => with_runtime(record::run(common, args, out)),

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use sentinel_core::text::{csv_safe, terminal_safe};
 use serde::Serialize;
 
+use crate::args::Common;
 use crate::exit::CliError;
 
 /// Form of the output.
@@ -35,6 +36,68 @@ pub(crate) fn json_line(out: &mut dyn Write, document: &impl Serialize) -> Resul
     serde_json::to_writer(&mut *out, document)?;
     out.write_all(b"\n")?;
     Ok(())
+}
+
+/// Writes one indented JSON document, its integers as the flags want them.
+pub(crate) fn document(out: &mut dyn Write, common: &Common, document: &impl Serialize) -> Result<(), CliError> {
+    out.write_all(&indented(&compact(common, document)?))?;
+    Ok(())
+}
+
+/// Writes one JSON line, its integers as the flags want them.
+pub(crate) fn document_line(out: &mut dyn Write, common: &Common, document: &impl Serialize) -> Result<(), CliError> {
+    out.write_all(&compact(common, document)?)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+fn compact(common: &Common, document: &impl Serialize) -> Result<Vec<u8>, CliError> {
+    let json = serde_json::to_vec(document)?;
+    Ok(if common.safe_integers { with_safe_integers(&json) } else { json })
+}
+
+/// JSON text with every integer beyond 2^53 as text. A tree of values would not hold the widest.
+fn with_safe_integers(json: &[u8]) -> Vec<u8> {
+    let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    let mut out = Vec::with_capacity(json.len() + 64);
+    let mut rest = json;
+    while let Some(&byte) = rest.first() {
+        let length = match byte {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => rest.iter().take_while(|byte| is_number(byte)).count(),
+            _ => 1,
+        };
+        let (token, later) = rest.split_at(length.min(rest.len()));
+        if byte != b'"' && is_beyond_2_53(token) {
+            out.push(b'"');
+            out.extend_from_slice(token);
+            out.push(b'"');
+        } else {
+            out.extend_from_slice(token);
+        }
+        rest = later;
+    }
+    out
+}
+
+/// Length of the JSON text that starts here, with both of its marks.
+fn text_length(json: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = json.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+fn is_beyond_2_53(token: &[u8]) -> bool {
+    let digits = token.strip_prefix(b"-").unwrap_or(token);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let value = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+    value.is_none_or(|value| value > 1 << 53)
 }
 
 /// Indents JSON text without reading its numbers, which may be wider than any number type.
@@ -157,6 +220,13 @@ mod tests {
         assert_eq!(utc(0), "1970-01-01 00:00:00.000 UTC");
         assert_eq!(utc(1_738_368_000_000), "2025-02-01 00:00:00.000 UTC");
         assert_eq!(utc(1_709_210_096_789), "2024-02-29 12:34:56.789 UTC");
+    }
+
+    #[test]
+    fn integers_beyond_2_53_become_text() {
+        let json = br#"{"a":9007199254740992,"b":[9007199254740993,-9007199254740993,1e300,0.25],"c":"1\\\"99999999999999999999","d":340282366920938463463374607431768211455}"#;
+        let safe = br#"{"a":9007199254740992,"b":["9007199254740993","-9007199254740993",1e300,0.25],"c":"1\\\"99999999999999999999","d":"340282366920938463463374607431768211455"}"#;
+        assert_eq!(String::from_utf8(with_safe_integers(json)), String::from_utf8(safe.to_vec()));
     }
 
     #[test]

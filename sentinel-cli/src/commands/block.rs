@@ -2,7 +2,6 @@
 
 mod events;
 mod extrinsics;
-mod hyperparameters;
 mod info;
 
 use std::io::Write;
@@ -12,14 +11,20 @@ use sentinel_core::decode::BlockIndex;
 use sentinel_core::source::{BlockSource, BlockSourceExt, RawBlock};
 
 use crate::args::{Block, Common, Flag};
+use crate::commands::hyperparameters;
 use crate::connect;
 use crate::exit::{CliError, Exit};
 
 pub(crate) async fn run(common: &Common, command: &Block, out: &mut dyn Write) -> Result<Exit, CliError> {
-    match command {
-        Block::Info => common.refuse(&[Flag::Netuid], "block info")?,
-        Block::Events => common.refuse(&[Flag::Netuid], "block events")?,
-        Block::Extrinsics { .. } | Block::Hyperparameters => {}
+    let (name, takes_netuid) = match command {
+        Block::Info => ("block info", false),
+        Block::Events => ("block events", false),
+        Block::Extrinsics { .. } => ("block extrinsics", true),
+        Block::Hyperparameters => ("block hyperparameters", true),
+    };
+    common.refuse(&[Flag::Mechanism, Flag::Lite], name)?;
+    if !takes_netuid {
+        common.refuse(&[Flag::Netuid], name)?;
     }
     let source = connect::open(common).await?;
     match command {
@@ -28,7 +33,7 @@ pub(crate) async fn run(common: &Common, command: &Block, out: &mut dyn Write) -
             extrinsics::run(common, &*source, extrinsics::Extras { hashes: *hashes, raw: *raw }, out).await
         }
         Block::Events => events::run(common, &*source, out).await,
-        Block::Hyperparameters => hyperparameters::run(common, &*source, out).await,
+        Block::Hyperparameters => hyperparameters::run(common, &*source, hyperparameters::Detail::Values, out).await,
     }
 }
 

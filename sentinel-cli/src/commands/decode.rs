@@ -16,7 +16,7 @@ pub(crate) fn run(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<Exit, CliError> {
-    common.refuse(&[Flag::Block, Flag::Netuid], "decode")?;
+    common.refuse(&[Flag::Block, Flag::Netuid, Flag::Mechanism, Flag::Lite], "decode")?;
     if args.item.is_some() && args.what != Some(What::Storage) {
         return Err(CliError::Usage("--item goes with --what storage".to_owned()));
     }

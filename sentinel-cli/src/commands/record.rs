@@ -14,7 +14,7 @@ use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 
 pub(crate) async fn run(common: &Common, args: &Record, out: &mut dyn Write) -> Result<Exit, CliError> {
-    common.refuse(&[Flag::Block, Flag::Netuid], "record")?;
+    common.refuse(&[Flag::Block, Flag::Netuid, Flag::Mechanism, Flag::Lite], "record")?;
     if args.from > args.to {
         return Err(CliError::Usage(format!("--from {} is after --to {}", args.from, args.to)));
     }

@@ -14,7 +14,7 @@ use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 
 pub(crate) async fn run(common: &Common, command: &Runtime, out: &mut dyn Write) -> Result<Exit, CliError> {
-    common.refuse(&[Flag::Netuid], "runtime")?;
+    common.refuse(&[Flag::Netuid, Flag::Mechanism, Flag::Lite], "runtime")?;
     let source = connect::open(common).await?;
     let at = source.pin(common.block).await?;
     let runtime = source.runtime(&at).await?;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod catalog;
+mod changes;
 mod layout;
 #[cfg(feature = "source")]
 mod read;
@@ -17,6 +18,7 @@ use crate::chain::{NetUid, Rao};
 
 pub use answer::{Api, decode_answer};
 pub use catalog::{setters_of, storage_items, unit_of};
+pub use changes::Changes;
 #[cfg(feature = "source")]
 pub use read::{read, stored};
 

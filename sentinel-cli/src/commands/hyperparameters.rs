@@ -1,22 +1,33 @@
-//! `block hyperparameters`: the settings of every subnet, or of one.
+//! `block hyperparameters` and `subnet hyperparameters`: the settings of every subnet, or of one.
 
 use std::io::Write;
 
-use sentinel_core::chain::BlockRef;
-use sentinel_core::source::{BlockSource, BlockSourceExt, SourceError};
-use sentinel_core::subnet::hyperparameters::{self, Hyperparameter, Raw, SubnetHyperparameters};
+use sentinel_core::chain::NetUid;
+use sentinel_core::decode::Runtime;
+use sentinel_core::source::{BlockSource, BlockSourceExt};
+use sentinel_core::subnet::hyperparameters::{self, Changes, Hyperparameter, Raw, SubnetHyperparameters};
 use serde::Serialize;
 
+use super::moment::timestamp;
 use crate::args::Common;
 use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
+
+/// How much is said of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Name, raw, value, unit.
+    Values,
+    /// In JSON also what changes it.
+    Changes,
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
     block_number: u64,
     block_hash: String,
     timestamp: Option<u64>,
-    subnets: &'a [SubnetHyperparameters],
+    subnets: Vec<Subnet<'a>>,
 }
 
 #[derive(Serialize)]
@@ -25,31 +36,49 @@ struct Line<'a> {
     block_hash: String,
     timestamp: Option<u64>,
     #[serde(flatten)]
-    subnet: &'a SubnetHyperparameters,
+    subnet: Subnet<'a>,
 }
 
-pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn Write) -> Result<Exit, CliError> {
+#[derive(Serialize)]
+struct Subnet<'a> {
+    netuid: NetUid,
+    hyperparameters: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    #[serde(flatten)]
+    parameter: &'a Hyperparameter,
+    #[serde(flatten)]
+    changes: Option<Changes>,
+}
+
+pub(crate) async fn run(
+    common: &Common,
+    source: &dyn BlockSource,
+    detail: Detail,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
     let at = source.pin(common.block).await?;
     let subnets = hyperparameters::read(source, &at, common.netuid).await?;
     let timestamp = timestamp(source, &at).await?;
     let (block_number, block_hash) = (at.number, at.hash.to_string());
     match common.format {
-        Format::Json => {
-            let document = Document { block_number, block_hash, timestamp, subnets: &subnets };
-            if common.safe_integers {
-                output::json(out, &with_safe_integers(&document)?)?;
-            } else {
-                output::json(out, &document)?;
+        Format::Json | Format::Jsonl => {
+            // Calls are made under the runtime that the state has; it writes the next block.
+            let runtime = match detail {
+                Detail::Values => None,
+                Detail::Changes => Some(source.runtime(&at).await?),
+            };
+            let subnets = subnets.iter().map(|subnet| with_changes(subnet, runtime.as_deref()));
+            if common.format == Format::Json {
+                let subnets = subnets.collect();
+                output::document(out, common, &Document { block_number, block_hash, timestamp, subnets })?;
+                return Ok(Exit::Done);
             }
-        }
-        Format::Jsonl => {
-            for subnet in &subnets {
+            for subnet in subnets {
                 let line = Line { block_number, block_hash: block_hash.clone(), timestamp, subnet };
-                if common.safe_integers {
-                    output::json_line(out, &with_safe_integers(&line)?)?;
-                } else {
-                    output::json_line(out, &line)?;
-                }
+                output::document_line(out, common, &line)?;
             }
         }
         Format::Csv => {
@@ -75,25 +104,12 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
     Ok(Exit::Done)
 }
 
-/// The same document with every integer beyond 2^53 as text.
-fn with_safe_integers(document: &impl Serialize) -> Result<serde_json::Value, CliError> {
-    use serde_json::Value;
-    fn quote(value: &mut Value) {
-        match value {
-            Value::Number(number) => {
-                let beyond = |limit: i128| number.as_i128().is_none_or(|number| number.abs() > limit);
-                if !number.is_f64() && beyond(1 << 53) {
-                    *value = Value::String(number.to_string());
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(quote),
-            Value::Object(entries) => entries.values_mut().for_each(quote),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::to_value(document)?;
-    quote(&mut value);
-    Ok(value)
+fn with_changes<'a>(subnet: &'a SubnetHyperparameters, runtime: Option<&Runtime>) -> Subnet<'a> {
+    let item = |parameter: &'a Hyperparameter| Item {
+        parameter,
+        changes: runtime.map(|runtime| Changes::of(&parameter.name, runtime)),
+    };
+    Subnet { netuid: subnet.netuid, hyperparameters: subnet.hyperparameters.iter().map(item).collect() }
 }
 
 /// One row per parameter, one column per subnet.
@@ -131,15 +147,5 @@ fn unit(parameter: &Hyperparameter) -> String {
     match serde_json::to_value(parameter.unit) {
         Ok(serde_json::Value::String(unit)) => unit,
         _ => String::new(),
-    }
-}
-
-/// `Timestamp.Now`, which a recording need not have.
-async fn timestamp(source: &dyn BlockSource, at: &BlockRef) -> Result<Option<u64>, CliError> {
-    let key = sentinel_core::decode::storage_prefix("Timestamp", "Now");
-    match source.value(at, key.to_vec().into()).await {
-        Ok(value) => Ok(value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?)))),
-        Err(SourceError::NotRecorded { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
