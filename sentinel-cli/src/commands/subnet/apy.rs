@@ -165,7 +165,8 @@ fn title(returns: &SubnetReturns, args: &Args, label: &str, out: &mut dyn Write)
 
 fn validators(returns: &SubnetReturns, out: &mut dyn Write) -> Result<(), CliError> {
     let draw = io::stdout().is_terminal();
-    let mut header = vec!["UID", "Hotkey", "Stake", "Take", "APY", "APR", "Growth", "APY in TAO", "Covered", "Epochs", "Why not"];
+    let mut header =
+        vec!["UID", "Hotkey", "Stake", "Take", "APY", "APR", "Growth", "APY in TAO", "Covered", "Epochs", "Why not"];
     if draw {
         header.push("Epoch by epoch");
     }
@@ -213,8 +214,21 @@ fn subnets(all: &[SubnetReturns], out: &mut dyn Write) -> Result<(), CliError> {
 
 fn csv(all: &[SubnetReturns], out: &mut dyn Write) -> Result<(), CliError> {
     let header = [
-        "netuid", "block_start", "block_end", "uid", "hotkey", "take", "stake", "apy", "apr", "growth", "tao_apy",
-        "coverage", "epochs", "missing_epochs", "reason",
+        "netuid",
+        "block_start",
+        "block_end",
+        "uid",
+        "hotkey",
+        "take",
+        "stake",
+        "apy",
+        "apr",
+        "growth",
+        "tao_apy",
+        "coverage",
+        "epochs",
+        "missing_epochs",
+        "reason",
     ];
     let rows = all.iter().flat_map(|returns| {
         returns.validators.iter().map(move |validator| {

@@ -167,16 +167,13 @@ async fn complete(
     known: &BTreeSet<AccountId>,
     read: &mut [BlockInputs],
 ) -> Result<(), SubnetError> {
-    let missing: Vec<(usize, BlockRef, Vec<(NetUid, AccountId)>)> = read
-        .iter()
-        .enumerate()
-        .filter_map(|(position, block)| {
-            let subnet = block.subnets.first()?;
-            let there: BTreeSet<AccountId> = subnet.pools.iter().map(|pool| pool.hotkey).collect();
-            let missing: Vec<_> = known.difference(&there).map(|hotkey| (netuid, *hotkey)).collect();
-            (block.is_dynamic && !missing.is_empty()).then_some((position, block.at, missing))
-        })
-        .collect();
+    let missing = read.iter().enumerate().filter_map(|(position, block)| {
+        let subnet = block.subnets.first()?;
+        let there: BTreeSet<AccountId> = subnet.pools.iter().map(|pool| pool.hotkey).collect();
+        let missing: Vec<AccountId> = known.difference(&there).copied().collect();
+        (block.is_dynamic && !missing.is_empty()).then_some((position, block.at, missing))
+    });
+    let missing: Vec<_> = missing.collect();
     let mut all =
         stream::iter(missing)
             .map(|(position, at, hotkeys)| async move {

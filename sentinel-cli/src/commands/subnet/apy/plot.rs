@@ -43,7 +43,12 @@ fn draw(svg: &mut String, returns: &SubnetReturns, simulated: bool) -> Result<()
         .x_label_area_size(40)
         .y_label_area_size(80)
         .build_cartesian_2d(0.0..hours.max(0.001), 0.0..highest.max(1e-9) * 1.05)?;
-    chart.configure_mesh().x_desc("hours").y_desc("percent").y_label_formatter(&|value| format!("{value:.4}")).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("hours")
+        .y_desc("percent")
+        .y_label_formatter(&|value| format!("{value:.4}"))
+        .draw()?;
     for (index, (name, points)) in lines.into_iter().enumerate() {
         let colour = Palette99::pick(index).to_rgba();
         chart
