@@ -119,8 +119,7 @@ async fn epoch_blocks(
 ) -> Result<Vec<u64>, SubnetError> {
     let history = discover(source, end.netuid, start.number + 1..=at.number).await?;
     let before = clock(source, start, end.netuid).await?;
-    let opens = before.exists && before.last_step > before.generation.registered_at.min(before.block);
-    let first = if opens { before.last_step } else { start.number };
+    let first = before.last_own_step().unwrap_or(start.number);
     let mut blocks = vec![first];
     blocks.extend(history.epochs.iter().map(|epoch| epoch.block).filter(|block| *block > first));
     // Without an epoch, the end is all there is to compare with.
