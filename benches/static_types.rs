@@ -7,7 +7,7 @@ use sentinel_support::corpus::Block;
 
 #[allow(missing_docs, clippy::all, clippy::unwrap_used, unreachable_pub, rust_2018_idioms)]
 #[subxt::subxt(
-    runtime_metadata_path = "tests/fixtures/metadata/subtensor-461-v15.scale",
+    runtime_metadata_path = "sentinel-core/assets/subtensor-461-v15.scale",
     derive_for_all_types = "parity_scale_codec::Decode",
     derive_for_type(path = "sp_arithmetic::per_things::PerU16", derive = "parity_scale_codec::CompactAs"),
     derive_for_type(path = "subtensor_runtime_common::NetUid", derive = "parity_scale_codec::CompactAs"),

@@ -7,7 +7,7 @@ use program::{Ran, fixture, run_with_input};
 use serde_json::Value;
 
 fn decode(lines: &str) -> Ran {
-    let metadata = fixture("metadata/subtensor-461-v15.scale");
+    let metadata = fixture("../../sentinel-core/assets/subtensor-461-v15.scale");
     run_with_input(&["decode", "--metadata", &metadata], lines)
 }
 

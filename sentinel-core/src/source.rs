@@ -9,6 +9,8 @@ mod memory;
 mod recording;
 #[cfg(feature = "rpc")]
 mod rpc;
+#[cfg(feature = "sim")]
+mod sim;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ pub use memory::{MemoryBlock, MemorySource};
 pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
 pub use rpc::{RpcOptions, RpcSource};
+#[cfg(feature = "sim")]
+pub use sim::{Happened, HistoryEntry, LedgerEntry, SIMULATED_CHAIN, SimAction, SimBuilder, SimSource};
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -28,7 +28,7 @@ def read_blocks(name: str) -> list[RawBlock]:
 
 @pytest.fixture(scope="session")
 def metadata() -> bytes:
-    return (METADATA / "subtensor-461-v15.scale").read_bytes()
+    return (HERE.parents[1] / "sentinel-core" / "assets" / "subtensor-461-v15.scale").read_bytes()
 
 
 @pytest.fixture(scope="session")

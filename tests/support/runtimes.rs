@@ -13,7 +13,7 @@ pub const FINNEY_393_V16: &[u8] = include_bytes!("../fixtures/metadata/finney-39
 /// Metadata V14 of spec 461.
 pub const SUBTENSOR_461_V14: &[u8] = include_bytes!("../fixtures/metadata/subtensor-461-v14.scale");
 /// Metadata V15 of spec 461.
-pub const SUBTENSOR_461_V15: &[u8] = include_bytes!("../fixtures/metadata/subtensor-461-v15.scale");
+pub const SUBTENSOR_461_V15: &[u8] = include_bytes!("../../sentinel-core/assets/subtensor-461-v15.scale");
 
 /// Spec 218, by metadata V14.
 pub fn raonet_218() -> Arc<Runtime> {

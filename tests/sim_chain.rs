@@ -1,0 +1,127 @@
+//! The simulated network is a chain like any other: everything decodes, and it is the same each time.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use sentinel_core::chain::BlockRef;
+use sentinel_core::conformance::{self, ChainFacts};
+use sentinel_core::decode::{Outcome, storage_prefix};
+use sentinel_core::source::{BlockSource, SimAction, SimBuilder, SimSource};
+
+type Checked = Result<(), Box<dyn Error>>;
+
+/// A small network with much going on.
+fn busy() -> SimBuilder {
+    SimSource::builder()
+        .subnets(4)
+        .uids(16)
+        .tempo(40)
+        .traffic(120)
+        .head(400)
+        .at(60, SimAction::SetTake { netuid: 1, uid: 0, take: 1_000 })
+        .at(70, SimAction::SwapHotkey { netuid: 1, uid: 1, everywhere: true })
+        .at(80, SimAction::SkipEpoch { netuid: 2 })
+        .at(90, SimAction::Dissolve { netuid: 4 })
+        .at(120, SimAction::RegisterNetwork)
+        .at(130, SimAction::EmptyPool { netuid: 3, uid: 0 })
+        .at(140, SimAction::SwapColdkey { netuid: 2, uid: 2 })
+}
+
+async fn at(sim: &SimSource, number: u64) -> Result<BlockRef, Box<dyn Error>> {
+    Ok(sim.header(number.into()).await?.reference())
+}
+
+async fn whole_state(sim: &SimSource, number: u64) -> Result<Vec<(Bytes, Bytes)>, Box<dyn Error>> {
+    Ok(sim.storage_prefix(at(sim, number).await?, Bytes::new()).try_collect().await?)
+}
+
+#[tokio::test]
+async fn every_extrinsic_and_event_decodes() -> Checked {
+    let sim = busy().build()?;
+    let (mut calls, mut events, mut failures) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for number in 1..=400 {
+        let block = sim.block(number.into()).await?;
+        let index = block.runtime.index(&block.extrinsics, &block.events)?;
+        for (at, extrinsic) in index.extrinsics().iter().enumerate() {
+            let extrinsic = extrinsic.as_ref().map_err(|error| format!("block {number}, extrinsic {at}: {error}"))?;
+            extrinsic.call().to_value()?;
+            calls.insert(format!("{}.{}", extrinsic.pallet(), extrinsic.name()));
+            match index.outcome(at)?.ok_or("an extrinsic has an outcome")? {
+                Outcome::Success => {}
+                other => {
+                    failures.insert(format!("{other:?}"));
+                }
+            }
+        }
+        for event in index.events() {
+            event.event().to_value()?;
+            events.insert(format!("{}.{}", event.pallet(), event.name()));
+        }
+    }
+    println!("{calls:?}\n{events:?}\n{failures:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_value_of_the_state_decodes() -> Checked {
+    let sim = busy().build()?;
+    for number in [0, 1, 60, 95, 250, 400] {
+        let block = at(&sim, number).await?;
+        let runtime = sim.runtime(&block).await?;
+        let mut items = BTreeSet::new();
+        let state = whole_state(&sim, number).await?;
+        for (key, value) in &state {
+            let mut found = runtime.pallets().iter().flat_map(|pallet| pallet.storage().iter().map(move |item| (pallet, item)));
+            let (pallet, item) = found.find(|(_, item)| key.starts_with(&item.prefix())).ok_or("a known item")?;
+            item.key_parts(&runtime, key)?;
+            let name = format!("{}.{}", pallet.name(), item.name());
+            item.value(&runtime, value).to_value().map_err(|error| format!("block {number}, {name}: {error}"))?;
+            items.insert(name);
+        }
+        assert!(state.is_sorted_by(|left, right| left.0 < right.0));
+        let keys: Vec<Bytes> = state.iter().map(|(key, _)| key.clone()).collect();
+        let values = sim.storage(&block, &keys).await?;
+        assert!(values.into_iter().zip(&state).all(|(value, (_, expected))| value.as_ref() == Some(expected)));
+        println!("{number}: {} values of {} items", state.len(), items.len());
+    }
+    Ok(())
+}
+
+/// Whatever was read before, and in which order.
+#[tokio::test]
+async fn a_block_is_the_same_bytes_in_every_instance() -> Checked {
+    let (one, other) = (busy().build()?, busy().build()?);
+    for number in (0..=400).rev().step_by(29) {
+        let (left, right) = (one.block(number.into()).await?, other.block(number.into()).await?);
+        assert_eq!((&left.header, &left.extrinsics, &left.events), (&right.header, &right.extrinsics, &right.events));
+    }
+    for number in [400, 17, 123, 399, 0, 250] {
+        assert_eq!(whole_state(&one, number).await?, whole_state(&busy().build()?, number).await?, "block {number}");
+    }
+    assert_eq!(one.history(400)?, other.history(400)?);
+    assert_ne!(one.identity().await?, busy().seed(2).build()?.identity().await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_simulated_network_conforms() -> Checked {
+    let sim = busy().head(60).build()?;
+    let prefix = |pallet, item| Bytes::copy_from_slice(&storage_prefix(pallet, item));
+    let facts = ChainFacts {
+        first: 0,
+        last: 60,
+        upgrades: Vec::new(),
+        prefixes: vec![
+            (0, prefix("SubtensorModule", "Tempo").slice(..16)),
+            (60, prefix("SubtensorModule", "AlphaV2")),
+            (60, prefix("System", "Account")),
+            (33, prefix("SubtensorModule", "Keys")),
+        ],
+        absent: vec![(60, prefix("SubtensorModule", "NoSuchItem")), (60, Bytes::from_static(b":code"))],
+        calls: vec![(60, "Core_version".to_owned(), Vec::new())],
+        missing_calls: vec![(60, "NoSuchApi_nothing".to_owned())],
+    };
+    Ok(conformance::block_source(&sim, &facts).await?)
+}
