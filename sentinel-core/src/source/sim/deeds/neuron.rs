@@ -231,7 +231,7 @@ fn replace(subnet: &mut Subnet, uid: u16, hotkey: Key, block: u64) -> Key {
     subnet.axons.remove(&before.hotkey);
     subnet.prometheus.remove(&before.hotkey);
     subnet.evm.remove(&uid);
-    for mechanism in &mut subnet.mechanisms {
+    for mechanism in subnet.mechanisms.iter_mut() {
         mechanism.incentive[at] = 0;
         mechanism.consensus[at] = 0;
         mechanism.last_update[at] = block;
