@@ -37,6 +37,58 @@ async fn whole_state(sim: &SimSource, number: u64) -> Result<Vec<(Bytes, Bytes)>
     Ok(sim.storage_prefix(at(sim, number).await?, Bytes::new()).try_collect().await?)
 }
 
+const ALERTING_CALLS: &[&str] = &[
+    "Timestamp.set",
+    "Balances.transfer_keep_alive",
+    "Sudo.sudo",
+    "Utility.batch",
+    "Utility.force_batch",
+    "Proxy.proxy",
+    "Multisig.as_multi",
+    "Commitments.set_commitment",
+    "SubtensorModule.add_stake",
+    "SubtensorModule.remove_stake",
+    "SubtensorModule.move_stake",
+    "SubtensorModule.set_weights",
+    "SubtensorModule.commit_weights",
+    "SubtensorModule.reveal_weights",
+    "SubtensorModule.commit_timelocked_weights",
+    "SubtensorModule.burned_register",
+    "SubtensorModule.register_network",
+    "SubtensorModule.serve_axon",
+    "SubtensorModule.swap_coldkey_announced",
+];
+
+const ALERTING_EVENTS: &[&str] = &[
+    "System.ExtrinsicFailed",
+    "System.NewAccount",
+    "Balances.Transfer",
+    "Sudo.Sudid",
+    "Multisig.MultisigExecuted",
+    "Proxy.ProxyExecuted",
+    "Utility.BatchInterrupted",
+    "Commitments.Commitment",
+    "SubtensorModule.StakeAdded",
+    "SubtensorModule.StakeRemoved",
+    "SubtensorModule.StakeMoved",
+    "SubtensorModule.WeightsSet",
+    "SubtensorModule.WeightsCommitted",
+    "SubtensorModule.WeightsRevealed",
+    "SubtensorModule.TimelockedWeightsRevealed",
+    "SubtensorModule.NeuronRegistered",
+    "SubtensorModule.NetworkAdded",
+    "SubtensorModule.NetworkRemoved",
+    "SubtensorModule.NetworkDissolveCleanupCompleted",
+    "SubtensorModule.TakeDecreased",
+    "SubtensorModule.HotkeySwapped",
+    "SubtensorModule.ColdkeySwapAnnounced",
+    "SubtensorModule.ColdkeySwapped",
+    "SubtensorModule.EpochSkipped",
+    "SubtensorModule.IncentiveAlphaEmittedToMiners",
+    "SubtensorModule.AxonServed",
+    "SubtensorModule.BasketDeposited",
+];
+
 #[tokio::test]
 async fn every_extrinsic_and_event_decodes() -> Checked {
     let sim = busy().build()?;
@@ -60,7 +112,14 @@ async fn every_extrinsic_and_event_decodes() -> Checked {
             events.insert(format!("{}.{}", event.pallet(), event.name()));
         }
     }
-    println!("{calls:?}\n{events:?}\n{failures:?}");
+    // Whatever somebody may want to be told of is there.
+    for call in ALERTING_CALLS {
+        assert!(calls.contains(*call), "{call} is in none of the blocks: {calls:?}");
+    }
+    for event in ALERTING_EVENTS {
+        assert!(events.contains(*event), "{event} is in none of the blocks: {events:?}");
+    }
+    assert!(failures.len() > 10, "{failures:?}");
     Ok(())
 }
 
@@ -84,7 +143,7 @@ async fn every_value_of_the_state_decodes() -> Checked {
         let keys: Vec<Bytes> = state.iter().map(|(key, _)| key.clone()).collect();
         let values = sim.storage(&block, &keys).await?;
         assert!(values.into_iter().zip(&state).all(|(value, (_, expected))| value.as_ref() == Some(expected)));
-        println!("{number}: {} values of {} items", state.len(), items.len());
+        assert!(items.len() > 120, "block {number}: {} items", items.len());
     }
     Ok(())
 }

@@ -26,19 +26,21 @@ fn validate(desk: &mut Desk<'_, '_>) {
     for netuid in netuids {
         let Some(subnet) = desk.world.subnet(netuid) else { continue };
         let (every, mechanisms) = (subnet.tempo().max(120), subnet.mechanisms.len());
-        let validators = u64::from(subnet.settings.u16(Setting::MaxAllowedValidators));
         let revealing = subnet.mechanisms.iter().any(|mechanism| !mechanism.commits.is_empty());
+        let validators: Vec<u16> = subnet.validators().collect();
+        let turn = every / (validators.len() as u64).max(1);
+        // One after the other, so that nobody is forgotten and nobody comes too soon.
+        let block = desk.world.number + u64::from(netuid);
+        let due = (turn > 0 && block.is_multiple_of(turn)).then(|| (block / turn) as usize);
+        let of_turn = |turn: usize| validators.get(turn % validators.len().max(1)).copied();
         for mechanism in 0..mechanisms {
-            if !desk.rng.chance(validators, every) {
-                continue;
-            }
-            let Some(uid) = desk.any_validator(netuid) else { continue };
+            let Some(uid) = due.and_then(of_turn) else { continue };
             if let Some((hotkey, deed)) = desk.new_weights(netuid, uid, mechanism as u8) {
                 desk.submit(hotkey, deed);
             }
         }
-        if revealing && desk.rng.chance(validators * 2, every) {
-            let Some(uid) = desk.any_validator(netuid) else { continue };
+        if revealing && desk.rng.chance(validators.len() as u64 * 2, every) {
+            let Some(uid) = of_turn(desk.rng.index(validators.len())) else { continue };
             if let Some((hotkey, deed)) = desk.reveal_weights(netuid, uid, 0) {
                 desk.submit(hotkey, deed);
             }

@@ -181,6 +181,11 @@ impl Subnet {
         self.neurons.get(uid).map(|neuron| neuron.hotkey)
     }
 
+    /// The uids with a permit.
+    pub(in super::super) fn validators(&self) -> impl Iterator<Item = u16> {
+        self.neurons.iter().enumerate().filter(|(_, neuron)| neuron.permit).map(|(uid, _)| uid as u16)
+    }
+
     /// The index under which a mechanism is stored.
     pub(in super::super) fn index_of(&self, mechanism: usize) -> u16 {
         mechanism as u16 * 4_096 + self.netuid
