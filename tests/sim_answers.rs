@@ -114,8 +114,7 @@ async fn answers_agree_with_storage_and_with_each_other() -> Checked {
         let key = netuid.to_le_bytes();
         let whole = answer(&sim, &at, "SubnetInfoRuntimeApi_get_metagraph", &netuid.encode()).await?;
         let all: Vec<u16> = (0..77).collect();
-        let chosen =
-            answer(&sim, &at, "SubnetInfoRuntimeApi_get_selective_metagraph", &(netuid, all).encode()).await?;
+        let chosen = answer(&sim, &at, "SubnetInfoRuntimeApi_get_selective_metagraph", &(netuid, all).encode()).await?;
         let Value::Record(fields) = &whole else { return Err("a metagraph is a record".into()) };
         assert_eq!(fields.len(), 75);
         for (name, value) in fields {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -9,6 +10,8 @@ use sentinel_core::chain::BlockRef;
 use sentinel_core::conformance::{self, ChainFacts};
 use sentinel_core::decode::{Outcome, storage_prefix};
 use sentinel_core::source::{BlockSource, SimAction, SimBuilder, SimSource};
+use sentinel_support::node::Node;
+use sentinel_support::rpc::connect;
 
 type Checked = Result<(), Box<dyn Error>>;
 
@@ -132,7 +135,8 @@ async fn every_value_of_the_state_decodes() -> Checked {
         let mut items = BTreeSet::new();
         let state = whole_state(&sim, number).await?;
         for (key, value) in &state {
-            let mut found = runtime.pallets().iter().flat_map(|pallet| pallet.storage().iter().map(move |item| (pallet, item)));
+            let mut found =
+                runtime.pallets().iter().flat_map(|pallet| pallet.storage().iter().map(move |item| (pallet, item)));
             let (pallet, item) = found.find(|(_, item)| key.starts_with(&item.prefix())).ok_or("a known item")?;
             item.key_parts(&runtime, key)?;
             let name = format!("{}.{}", pallet.name(), item.name());
@@ -182,5 +186,27 @@ async fn the_simulated_network_conforms() -> Checked {
         calls: vec![(60, "Core_version".to_owned(), Vec::new())],
         missing_calls: vec![(60, "NoSuchApi_nothing".to_owned())],
     };
-    Ok(conformance::block_source(&sim, &facts).await?)
+    conformance::block_source(&sim, &facts).await?;
+    let node = Node::serve(Arc::new(sim)).await?;
+    Ok(conformance::block_source(&connect(&node).await?, &facts).await?)
+}
+
+/// A head that is moved by hand is followed.
+#[tokio::test]
+async fn new_blocks_come_when_they_are_made() -> Checked {
+    let sim = busy().head(10).build()?;
+    let mut blocks = sim.finalized(9);
+    for number in 9..=10 {
+        assert_eq!(blocks.try_next().await?.ok_or("a block")?.reference().number, number);
+    }
+    let late = tokio::spawn({
+        let sim = sim.clone();
+        async move { sim.finalized(12).try_next().await.map(|block| block.map(|block| block.reference().number)) }
+    });
+    tokio::task::yield_now().await;
+    assert!(sim.header(11.into()).await.is_err(), "it is not there yet");
+    sim.advance(2);
+    assert_eq!(late.await??, Some(12));
+    assert_eq!(blocks.try_next().await?.ok_or("a block")?.reference().number, 11);
+    Ok(())
 }

@@ -71,7 +71,10 @@ async fn a_skipped_epoch_moves_the_schedule_and_pays_nobody() -> Checked {
     let next = before + u64::from(TEMPO);
     assert_eq!(number(&sim, next, "LastMechansimStepBlock", 1).await?, next);
     assert_eq!(number(&sim, next, "PendingValidatorEmission", 1).await?, 0);
-    assert_eq!(number(&sim, next, "SubnetEpochIndex", 1).await? - number(&sim, before - 1, "SubnetEpochIndex", 1).await?, 2);
+    assert_eq!(
+        number(&sim, next, "SubnetEpochIndex", 1).await? - number(&sim, before - 1, "SubnetEpochIndex", 1).await?,
+        2
+    );
     Ok(())
 }
 
@@ -119,13 +122,12 @@ async fn an_owner_triggers_an_epoch_after_the_freeze_window() -> Checked {
 
 #[tokio::test]
 async fn a_netuid_is_used_again_by_another_subnet() -> Checked {
-    let sim = quiet(3)
-        .at(100, SimAction::Dissolve { netuid: 2 })
-        .at(150, SimAction::RegisterNetwork)
-        .build()?;
+    let sim = quiet(3).at(100, SimAction::Dissolve { netuid: 2 }).at(150, SimAction::RegisterNetwork).build()?;
     assert_eq!(number(&sim, 99, "RegisteredSubnetCounter", 2).await?, 1);
     assert!(number(&sim, 100, "NetworkRegisteredAt", 2).await.is_err(), "nothing is left of it");
-    assert!(event_in(&sim, 100, "NetworkRemoved").await? && event_in(&sim, 101, "NetworkDissolveCleanupCompleted").await?);
+    assert!(
+        event_in(&sim, 100, "NetworkRemoved").await? && event_in(&sim, 101, "NetworkDissolveCleanupCompleted").await?
+    );
     assert_eq!(number(&sim, 150, "NetworkRegisteredAt", 2).await?, 150);
     assert_eq!(number(&sim, 150, "RegisteredSubnetCounter", 2).await?, 2);
     assert!(ran(&sim, 2)?.iter().any(|block| *block > 150));
@@ -142,9 +144,9 @@ async fn dividends_are_what_the_ledger_was_credited_with() -> Checked {
     let before = sim.ledger(epoch - 1)?;
     let mut checked = 0;
     for entry in sim.ledger(epoch)?.iter().filter(|entry| entry.netuid == NetUid(1) && entry.touched < epoch) {
-        let old = before.iter().find(|old| {
-            (old.netuid, old.hotkey, old.coldkey) == (entry.netuid, entry.hotkey, entry.coldkey)
-        });
+        let old = before
+            .iter()
+            .find(|old| (old.netuid, old.hotkey, old.coldkey) == (entry.netuid, entry.hotkey, entry.coldkey));
         let old = old.ok_or("it was there before")?;
         let read = |item: &str, parts: [&[u8]; 2]| -> Checked<bytes::Bytes> {
             Ok(runtime.storage_item("SubtensorModule", item).ok_or("an item")?.key(&parts)?.into())

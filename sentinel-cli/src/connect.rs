@@ -49,11 +49,7 @@ pub(crate) async fn open_named(
     }
 }
 
-async fn open_one(
-    network: &Network,
-    options: &RpcOptions,
-    common: &Common,
-) -> Result<Arc<dyn BlockSource>, CliError> {
+async fn open_one(network: &Network, options: &RpcOptions, common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
     match network {
         Network::Sample => archive(sample::storage().await?, None).await,
         Network::Sim => simulated(common),
@@ -83,7 +79,9 @@ fn simulated(common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
 
 #[cfg(not(feature = "sim"))]
 fn simulated(_: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
-    Err(CliError::Failed("this program was built without the simulated network: build it with --features sim".to_owned()))
+    Err(CliError::Failed(
+        "this program was built without the simulated network: build it with --features sim".to_owned(),
+    ))
 }
 
 async fn archive(storage: Arc<dyn Storage>, name: Option<NetworkWord>) -> Result<Arc<dyn BlockSource>, CliError> {

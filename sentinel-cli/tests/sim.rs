@@ -1,5 +1,6 @@
 //! The simulated network on the command line.
 
+#[path = "program/program.rs"]
 mod program;
 
 use program::{Ran, run};

@@ -75,7 +75,9 @@ fn subnet_info(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8
     let subnet = || -> Option<_> { Some(world.subnet(args(bytes)?)) };
     // Lists have a place for every netuid up to the highest.
     let all = || 0..=world.subnets.keys().next_back().copied().unwrap_or(0);
-    let each = |of: &dyn Fn(u16) -> Option<Vec<u8>>| list(all().map(|netuid| option(of(netuid))).collect::<Vec<_>>().into_iter());
+    let each = |of: &dyn Fn(u16) -> Option<Vec<u8>>| {
+        list(all().map(|netuid| option(of(netuid))).collect::<Vec<_>>().into_iter())
+    };
     Some(match name {
         "get_subnet_hyperparams" => option(subnet()?.map(hyperparameters::first)),
         "get_subnet_hyperparams_v2" => option(subnet()?.map(hyperparameters::second)),
@@ -100,7 +102,11 @@ fn subnet_info(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8
         "get_all_mechagraphs" => {
             let subnets = world.subnets.values();
             let all = subnets.flat_map(|subnet| (0..subnet.mechanisms.len()).map(move |at| (subnet, at)));
-            list(all.map(|(subnet, at)| option(Some(metagraph::whole(world, subnet, at)))).collect::<Vec<_>>().into_iter())
+            list(
+                all.map(|(subnet, at)| option(Some(metagraph::whole(world, subnet, at))))
+                    .collect::<Vec<_>>()
+                    .into_iter(),
+            )
         }
         "get_dynamic_info" => option(subnet()?.map(|subnet| metagraph::dynamic_info(world, subnet))),
         "get_all_dynamic_info" => each(&|netuid| Some(metagraph::dynamic_info(world, world.subnet(netuid)?))),

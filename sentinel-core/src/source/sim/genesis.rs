@@ -195,14 +195,7 @@ pub(super) fn add_subnet(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: 
 }
 
 /// Fills a subnet with neurons, stakes and weights, and starts it.
-fn populate(
-    plan: &Plan,
-    world: &mut World,
-    rng: &mut Rng,
-    netuid: u16,
-    mechanisms: usize,
-    validators: &[Validator],
-) {
+fn populate(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: u16, mechanisms: usize, validators: &[Validator]) {
     let block = world.number;
     let Some(arc) = world.subnets.remove(&netuid) else { return };
     let mut subnet = Arc::unwrap_or_clone(arc);
@@ -287,7 +280,8 @@ pub(super) fn put_neuron(subnet: &mut Subnet, hotkey: Key, block: u64) {
 /// An address that a neuron serves at; one in eight has IPv6.
 pub(super) fn axon(rng: &mut Rng, block: u64) -> Axon {
     let six = rng.chance(1, 8);
-    let ip = if six { 0x2001_0db8 << 96 | u128::from(rng.bits()) } else { 0x0a00_0000 | u128::from(rng.below(1 << 24)) };
+    let ip =
+        if six { (0x2001_0db8 << 96) | u128::from(rng.bits()) } else { 0x0a00_0000 | u128::from(rng.below(1 << 24)) };
     Axon {
         block,
         version: 900 + rng.below(10) as u32,

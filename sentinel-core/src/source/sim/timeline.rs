@@ -101,9 +101,7 @@ impl Timeline {
             BlockId::Number(number) => Some(number),
             BlockId::Hash(hash) => self.heights.get(&hash).copied(),
         };
-        number
-            .filter(|number| *number <= head)
-            .ok_or(SourceError::UnknownBlock { block: id, head: Some(head) })
+        number.filter(|number| *number <= head).ok_or(SourceError::UnknownBlock { block: id, head: Some(head) })
     }
 
     pub(super) fn header(&mut self, number: u64) -> HashedHeader {

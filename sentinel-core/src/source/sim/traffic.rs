@@ -293,7 +293,8 @@ fn wrapped(desk: &mut Desk<'_, '_>) -> Option<()> {
             desk.submit(from, deed);
         }
         2 => {
-            let deeds = vec![desk.transfer(from, to, COIN), desk.transfer(from, to, u64::MAX), desk.transfer(from, to, 7)];
+            let deeds =
+                vec![desk.transfer(from, to, COIN), desk.transfer(from, to, u64::MAX), desk.transfer(from, to, 7)];
             let deed = if desk.rng.chance(1, 2) { desk.batch(deeds) } else { desk.force_batch(deeds) };
             desk.submit(from, deed);
         }

@@ -41,8 +41,7 @@ pub(super) fn next_epoch(subnet: &Subnet) -> Option<u64> {
 /// The subnet with the lowest price that is past its immunity.
 pub(super) fn to_prune(world: &World) -> Option<u16> {
     const IMMUNITY: u64 = 1_296_000;
-    let old = world.subnets.values().filter(|subnet| {
-        subnet.netuid != 0 && subnet.registered_at + IMMUNITY < world.number
-    });
+    let old =
+        world.subnets.values().filter(|subnet| subnet.netuid != 0 && subnet.registered_at + IMMUNITY < world.number);
     old.min_by_key(|subnet| (subnet.reserves.moving_price, subnet.netuid)).map(|subnet| subnet.netuid)
 }

@@ -45,7 +45,7 @@ impl<'p> Desk<'_, 'p> {
     fn seat(&mut self, netuid: u16, hotkey: Key, uid: Option<u16>) -> Result<(), Failure> {
         let block = self.world.number;
         let subnet = self.subnet_mut(netuid)?;
-        let raised = u128::from(subnet.burn) * (subnet.settings.get(Setting::BurnIncreaseMult) >> 32) >> 32;
+        let raised = (u128::from(subnet.burn) * (subnet.settings.get(Setting::BurnIncreaseMult) >> 32)) >> 32;
         subnet.burn = u64::try_from(raised).unwrap_or(u64::MAX).min(subnet.settings.u64(Setting::MaxBurn));
         let replaced = match uid {
             Some(uid) => Some(replace(subnet, uid, hotkey, block)),

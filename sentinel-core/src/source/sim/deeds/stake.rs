@@ -68,13 +68,7 @@ impl<'p> Desk<'_, 'p> {
     }
 
     /// Takes alpha out of a pool and sells it.
-    fn take_out(
-        &mut self,
-        coldkey: Key,
-        hotkey: Key,
-        netuid: u16,
-        alpha: u64,
-    ) -> Result<(u64, u64, u64), Failure> {
+    fn take_out(&mut self, coldkey: Key, hotkey: Key, netuid: u16, alpha: u64) -> Result<(u64, u64, u64), Failure> {
         let block = self.world.number;
         let subnet = self.subnet_mut(netuid)?;
         let taken = subnet.pool(hotkey).remove(&coldkey, alpha, block);
@@ -168,7 +162,7 @@ impl<'p> Desk<'_, 'p> {
 
     /// TAO is sent.
     pub(in super::super) fn transfer(&self, from: Key, to: Key, tao: u64) -> Deed<'p> {
-        let name = if tao % 2 == 0 { "transfer_keep_alive" } else { "transfer_allow_death" };
+        let name = if tao.is_multiple_of(2) { "transfer_keep_alive" } else { "transfer_allow_death" };
         let call = self.tape.call("Balances", name, &(0u8, to, Compact(tao)));
         Deed::new(call, move |desk| {
             if desk.world.free(&from) < tao {

@@ -11,6 +11,8 @@ use super::Context;
 use super::keys::{Narrow, Part, Shape};
 
 type Value = Option<Vec<u8>>;
+/// An account and a hash.
+type Hashed = (Key, [u8; 32]);
 
 /// How the keys of an item are made, and its values found.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) enum Kind {
     /// By account.
     Account(fn(&World) -> Vec<Key>, fn(&World, &Key) -> Value),
     /// By account and hash.
-    AccountHash(fn(&World) -> Vec<(Key, [u8; 32])>, fn(&World, &(Key, [u8; 32])) -> Value),
+    AccountHash(fn(&World) -> Vec<Hashed>, fn(&World, &Hashed) -> Value),
 }
 
 /// Every item: pallet, name, kind.
@@ -76,9 +78,7 @@ impl Kind {
             (Self::Plain(value), []) => value(context),
             (Self::Netuid(value), [Part::Short(netuid)]) => value(world, world.subnet(*netuid)?),
             (Self::AnyNetuid(value), [Part::Short(netuid)]) => value(world, *netuid),
-            (Self::Setting(setting), [Part::Short(netuid)]) => {
-                Some(world.subnet(*netuid)?.settings.stored(*setting))
-            }
+            (Self::Setting(setting), [Part::Short(netuid)]) => Some(world.subnet(*netuid)?.settings.stored(*setting)),
             (Self::Mechanism(value), [Part::Short(index)]) => value(mechanism(world, *index)?),
             (Self::MechanismUid(value), [Part::Short(index), Part::Short(uid)]) => {
                 value(mechanism(world, *index)?, usize::from(*uid))
@@ -154,9 +154,12 @@ impl Kind {
                 })
                 .collect(),
             Self::Staker(_) => stakers(world, narrow),
-            Self::Account(list, _) => {
-                list(world).into_iter().map(Part::Account).filter(|key| narrow.wants(key)).map(|key| vec![key]).collect()
-            }
+            Self::Account(list, _) => list(world)
+                .into_iter()
+                .map(Part::Account)
+                .filter(|key| narrow.wants(key))
+                .map(|key| vec![key])
+                .collect(),
             Self::AccountHash(list, _) => {
                 list(world).into_iter().map(|(key, hash)| vec![Part::Account(key), Part::Hash(hash)]).collect()
             }

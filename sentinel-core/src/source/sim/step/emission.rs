@@ -28,7 +28,8 @@ pub(super) fn run(desk: &mut Desk<'_, '_>) {
         }
         let subnet = Arc::make_mut(subnet);
         let tao_in = if of_tao(subnet) {
-            (i128::from(BLOCK_TAO) * subnet.reserves.moving_price / shared.max(1)).clamp(0, i128::from(BLOCK_TAO)) as u64
+            (i128::from(BLOCK_TAO) * subnet.reserves.moving_price / shared.max(1)).clamp(0, i128::from(BLOCK_TAO))
+                as u64
         } else {
             0
         };
@@ -62,7 +63,7 @@ fn accrue(subnet: &mut Subnet, owner_cut: u16, weighted_root: u128, root_earns: 
     let half = rest - server;
     let issued = u128::from(subnet.reserves.alpha_in) + u128::from(subnet.reserves.alpha_out);
     subnet.reserves.root_prop = mul_div(weighted_root, 1 << 32, (weighted_root + issued).max(1));
-    let root = (u128::from(half) * subnet.reserves.root_prop >> 32) as u64;
+    let root = ((u128::from(half) * subnet.reserves.root_prop) >> 32) as u64;
     subnet.pots.owner += owner;
     subnet.pots.server += server;
     subnet.pots.validator += half - root;

@@ -94,7 +94,7 @@ fn pay_miners(desk: &mut Desk<'_, '_>, subnet: &mut Subnet, verdict: &Verdict, p
     let mut total = vec![0u64; subnet.neurons.len()];
     for (mechanism, found) in verdict.mechanisms.iter().enumerate() {
         let share = if earned(found) { u128::from(pot / earning.max(1)) } else { 0 };
-        let amounts: Vec<u64> = found.incentive.iter().map(|part| (share * part >> 48) as u64).collect();
+        let amounts: Vec<u64> = found.incentive.iter().map(|part| ((share * part) >> 48) as u64).collect();
         desk.event("SubtensorModule", "IncentiveAlphaEmittedToMiners", &(subnet.index_of(mechanism), &amounts));
         for (sum, amount) in total.iter_mut().zip(&amounts) {
             *sum += amount;

@@ -11,6 +11,9 @@ use super::settings::{Setting, Settings};
 /// One row of weights or bonds: uid and value.
 pub(in super::super) type Row = Arc<[(u16, u16)]>;
 
+/// Who works with a part of one's stake: the part and the hotkey.
+pub(in super::super) type Children = Vec<(u64, Key)>;
+
 /// When epochs run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in super::super) struct Schedule {
@@ -154,8 +157,8 @@ pub(in super::super) struct Subnet {
     pub(in super::super) axons: Shared<BTreeMap<Key, Axon>>,
     pub(in super::super) prometheus: Shared<BTreeMap<Key, Prometheus>>,
     pub(in super::super) commitments: Shared<BTreeMap<Key, Commitment>>,
-    pub(in super::super) children: Shared<BTreeMap<Key, Vec<(u64, Key)>>>,
-    pub(in super::super) pending_children: Shared<BTreeMap<Key, (Vec<(u64, Key)>, u64)>>,
+    pub(in super::super) children: Shared<BTreeMap<Key, Children>>,
+    pub(in super::super) pending_children: Shared<BTreeMap<Key, (Children, u64)>>,
     pub(in super::super) childkey_takes: Shared<BTreeMap<Key, u16>>,
     pub(in super::super) evm: Shared<BTreeMap<u16, ([u8; 20], u64)>>,
     pub(in super::super) auto_stake: Shared<BTreeMap<Key, Key>>,
@@ -281,6 +284,10 @@ impl Subnet {
 
 /// `amount × over / under`, for the two weights of the pool.
 fn weighted(amount: u128, over: u64, under: u64) -> u64 {
-    let scaled = if over == under { amount } else { amount * u128::from(over / 1_000_000_000) / u128::from((under / 1_000_000_000).max(1)) };
+    let scaled = if over == under {
+        amount
+    } else {
+        amount * u128::from(over / 1_000_000_000) / u128::from((under / 1_000_000_000).max(1))
+    };
     u64::try_from(scaled).unwrap_or(u64::MAX)
 }

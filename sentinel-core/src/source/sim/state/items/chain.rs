@@ -49,15 +49,15 @@ fn block() -> Vec<Row> {
                 some(count.0)
             }),
         ),
-        ("System", "LastRuntimeUpgrade", Kind::Plain(|context| {
-            let version = context.runtime.version();
-            some((Compact(version.spec_version), &version.spec_name))
-        })),
         (
-            "Timestamp",
-            "Now",
-            Kind::Plain(|context| (context.world.number > 0).then(|| context.world.now_ms.encode())),
+            "System",
+            "LastRuntimeUpgrade",
+            Kind::Plain(|context| {
+                let version = context.runtime.version();
+                some((Compact(version.spec_version), &version.spec_name))
+            }),
         ),
+        ("Timestamp", "Now", Kind::Plain(|context| (context.world.number > 0).then(|| context.world.now_ms.encode()))),
         ("Sudo", "Key", Kind::Plain(|context| some(context.world.globals.sudo))),
         ("Grandpa", "CurrentSetId", Kind::Plain(|_| some(0u64))),
         ("Balances", "TotalIssuance", Kind::Plain(|context| some(context.world.globals.issuance))),
@@ -98,9 +98,13 @@ fn people() -> Vec<Row> {
     const PALLET: &str = "SubtensorModule";
     vec![
         ("System", "Account", Kind::Account(accounts, account)),
-        (PALLET, "Owner", Kind::Account(|world| keys(&world.people.owners), |world, key| world.owner_of(key).and_then(some))),
-        (PALLET, "OwnedHotkeys", Kind::Account(owners, |world, key| owned(world, key))),
-        (PALLET, "StakingHotkeys", Kind::Account(stakers, |world, key| staked_to(world, key))),
+        (
+            PALLET,
+            "Owner",
+            Kind::Account(|world| keys(&world.people.owners), |world, key| world.owner_of(key).and_then(some)),
+        ),
+        (PALLET, "OwnedHotkeys", Kind::Account(owners, owned)),
+        (PALLET, "StakingHotkeys", Kind::Account(stakers, staked_to)),
         (
             PALLET,
             "Delegates",
@@ -151,7 +155,10 @@ fn people() -> Vec<Row> {
         (
             PALLET,
             "BasketShares",
-            Kind::Account(|world| keys(&world.people.baskets), |world, key| some(world.people.baskets.get(key)?.shares)),
+            Kind::Account(
+                |world| keys(&world.people.baskets),
+                |world, key| some(world.people.baskets.get(key)?.shares),
+            ),
         ),
         (
             PALLET,

@@ -84,10 +84,7 @@ fn reserves() -> Vec<(&'static str, Kind)> {
         ("SubnetAlphaOutEmission", Kind::Netuid(|_, subnet| some(subnet.minted.alpha_out))),
         ("SubnetAlphaInEmission", Kind::Netuid(|_, subnet| some(subnet.minted.alpha_in))),
         ("SubnetTaoInEmission", Kind::Netuid(|_, subnet| some(subnet.minted.tao_in))),
-        (
-            "TotalAlphaStaked",
-            Kind::Netuid(|_, subnet| some(subnet.pools.values().map(|pool| pool.total).sum::<u64>())),
-        ),
+        ("TotalAlphaStaked", Kind::Netuid(|_, subnet| some(subnet.pools.values().map(|pool| pool.total).sum::<u64>()))),
     ]
 }
 
@@ -105,7 +102,10 @@ fn by_neuron() -> Vec<(&'static str, Kind)> {
             Kind::NetuidUid(|subnet, uid| some(subnet.neurons.get(usize::from(uid))?.registered_at)),
         ),
         ("AssociatedEvmAddress", Kind::NetuidUid(|subnet, uid| subnet.evm.get(&uid).and_then(some))),
-        ("Uids", Kind::NetuidAccount(|subnet| keys(&subnet.uids), |subnet, hotkey| subnet.uids.get(hotkey).and_then(some))),
+        (
+            "Uids",
+            Kind::NetuidAccount(|subnet| keys(&subnet.uids), |subnet, hotkey| subnet.uids.get(hotkey).and_then(some)),
+        ),
         (
             "Axons",
             Kind::NetuidAccount(|subnet| keys(&subnet.axons), |subnet, hotkey| subnet.axons.get(hotkey).and_then(some)),
@@ -143,7 +143,10 @@ fn by_hotkey() -> Vec<(&'static str, Kind)> {
     vec![
         (
             "AlphaDividendsPerSubnet",
-            Kind::NetuidAccount(|subnet| keys(&subnet.dividends), |subnet, key| subnet.dividends.get(key).and_then(some)),
+            Kind::NetuidAccount(
+                |subnet| keys(&subnet.dividends),
+                |subnet, key| subnet.dividends.get(key).and_then(some),
+            ),
         ),
         (
             "RootAlphaDividendsPerSubnet",
@@ -250,7 +253,11 @@ fn timelocked(mechanism: &Mechanism, epoch: u64) -> Value {
 
 fn swap() -> Vec<(&'static str, &'static str, Kind)> {
     vec![
-        ("Swap", "SwapBalancer", Kind::Netuid(|_, subnet| (subnet.netuid != 0).then(|| subnet.reserves.quote.encode()))),
+        (
+            "Swap",
+            "SwapBalancer",
+            Kind::Netuid(|_, subnet| (subnet.netuid != 0).then(|| subnet.reserves.quote.encode())),
+        ),
         ("Swap", "PalSwapInitialized", Kind::Netuid(|_, subnet| (subnet.netuid != 0).then(|| true.encode()))),
         ("Swap", "FeeRate", Kind::Netuid(|_, subnet| (subnet.netuid != 0).then(|| 33u16.encode()))),
         (
