@@ -25,6 +25,7 @@ pub(super) const METHODS: &[&str] = &[
     "state_getMetadata",
     "state_getRuntimeVersion",
     "state_getStorage",
+    "state_getStorageAt",
     "state_queryStorageAt",
     "system_accountNextIndex",
     "system_chain",
@@ -79,7 +80,7 @@ impl Chain {
             "chain_getBlockHash" => self.block_hash(param(0)).await,
             "chain_getHeader" => self.header(param(0)).await,
             "chain_getBlock" => self.block(param(0)).await,
-            "state_getStorage" => {
+            "state_getStorage" | "state_getStorageAt" => {
                 let at = self.state(param(1)).await?;
                 let values = self.source.storage(&at, &[bytes(param(0))?]).await;
                 Ok(values.map_err(|error| state_error(error, &at))?.pop().flatten().map_or(Value::Null, hex))
@@ -281,7 +282,8 @@ fn hex(bytes: impl AsRef<[u8]>) -> Value {
 }
 
 fn bytes(value: &Value) -> Outcome<Bytes> {
-    let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).ok_or_else(|| invalid("hex"))?;
+    // Real nodes take it with and without 0x.
+    let digits = value.as_str().ok_or_else(|| invalid("hex"))?;
     const_hex::decode(digits).map(Bytes::from).map_err(|_| invalid("hex"))
 }
 
