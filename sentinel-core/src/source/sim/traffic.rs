@@ -27,14 +27,17 @@ fn validate(desk: &mut Desk<'_, '_>) {
         let Some(subnet) = desk.world.subnet(netuid) else { continue };
         let (every, mechanisms) = (subnet.tempo().max(120), subnet.mechanisms.len());
         let revealing = subnet.mechanisms.iter().any(|mechanism| !mechanism.commits.is_empty());
-        let validators: Vec<u16> = subnet.validators().collect();
-        let turn = every / (validators.len() as u64).max(1);
+        let turn = every / u64::from(subnet.settings.u16(Setting::MaxAllowedValidators)).max(1);
         // One after the other, so that nobody is forgotten and nobody comes too soon.
         let block = desk.world.number + u64::from(netuid);
-        let due = (turn > 0 && block.is_multiple_of(turn)).then(|| (block / turn) as usize);
+        let due = turn > 0 && block.is_multiple_of(turn);
+        if !due && !revealing {
+            continue;
+        }
+        let validators: Vec<u16> = subnet.validators().collect();
         let of_turn = |turn: usize| validators.get(turn % validators.len().max(1)).copied();
         for mechanism in 0..mechanisms {
-            let Some(uid) = due.and_then(of_turn) else { continue };
+            let Some(uid) = due.then(|| (block / turn) as usize).and_then(of_turn) else { continue };
             if let Some((hotkey, deed)) = desk.new_weights(netuid, uid, mechanism as u8) {
                 desk.submit(hotkey, deed);
             }
