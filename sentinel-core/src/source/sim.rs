@@ -59,7 +59,7 @@ use self::follow::Clock;
 use self::state::Context;
 use self::timeline::Timeline;
 use self::world::World;
-use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SIMULATED_CHAIN, SourceError};
+use super::{SIMULATED_CHAIN, BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
 use crate::chain::{AccountId, BlockId, BlockRef, Finality, NetUid};
 use crate::decode::Runtime;
 
@@ -117,7 +117,7 @@ impl SimSource {
         let world = self.world_at(number.into())?;
         let mut entries = Vec::new();
         for subnet in world.subnets.values() {
-            for (hotkey, pool) in &subnet.pools {
+            for (hotkey, pool) in subnet.pools.iter() {
                 entries.extend(pool.members.iter().map(|(coldkey, member)| LedgerEntry {
                     netuid: NetUid(subnet.netuid),
                     hotkey: AccountId(*hotkey),
