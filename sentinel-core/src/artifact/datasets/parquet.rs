@@ -81,14 +81,23 @@ fn properties<R: Row>(network: &NetworkWord) -> Result<WriterProperties, parquet
 /// [`ArtifactError::Damaged`] for anything else, and for what unpacks to more than 1 GiB; [`ArtifactError::Format`] for a
 /// later schema.
 pub fn read_parquet<R: Row>(key: &Key, object: Bytes) -> Result<Vec<R>, ArtifactError> {
+    // The reader of the format asserts what it expects of damaged pages; for us that is one more way to be damaged.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(key, object)));
+    outcome.unwrap_or_else(|_| Err(ArtifactError::damaged(key, "not a readable Parquet file: its pages make no sense")))
+}
+
+fn read<R: Row>(key: &Key, object: Bytes) -> Result<Vec<R>, ArtifactError> {
     let damaged = |message: String| ArtifactError::damaged(key, message);
     let foreign = |error: parquet::errors::ParquetError| damaged(format!("not a readable Parquet file: {error}"));
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(object.clone(), options).map_err(foreign)?;
     check_footer::<R>(key, builder.metadata())?;
-    check_claim::<R>(&object, builder.metadata()).map_err(damaged)?;
+    let largest = check_claim::<R>(&object, builder.metadata()).map_err(damaged)?;
+    // A batch is whole before it is weighed, and all of its rows may repeat the largest value.
+    let fitting = usize::try_from(limits::MAX_UNPACKED / largest.max(1)).unwrap_or(usize::MAX);
+    let batch_rows = fitting.clamp(1, 4096);
     let (mut rows, mut unpacked) = (Vec::new(), 0_u64);
-    for batch in builder.with_batch_size(4096).build().map_err(foreign)? {
+    for batch in builder.with_batch_size(batch_rows).build().map_err(foreign)? {
         let batch = batch.map_err(|error| damaged(format!("not a readable Parquet file: {error}")))?;
         unpacked = unpacked.saturating_add(limits::weight(&batch));
         if unpacked > limits::MAX_UNPACKED {
@@ -112,8 +121,8 @@ fn check_footer<R: Row>(key: &Key, metadata: &ParquetMetaData) -> Result<(), Art
     }
 }
 
-/// What the pages say of themselves is checked before anything is unpacked.
-fn check_claim<R: Row>(object: &[u8], metadata: &ParquetMetaData) -> Result<(), String> {
+/// Checks what the pages say of themselves before anything is unpacked; gives the size of the largest.
+fn check_claim<R: Row>(object: &[u8], metadata: &ParquetMetaData) -> Result<u64, String> {
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(u64::MAX);
     let values = rows.saturating_mul(R::columns().len() as u64);
     let claim = pages::claim(object, metadata).ok_or("the header of a page is not one")?;
@@ -121,8 +130,7 @@ fn check_claim<R: Row>(object: &[u8], metadata: &ParquetMetaData) -> Result<(), 
     if claim.bytes > most || claim.values.max(values) > most / limits::VALUE_WEIGHT {
         return Err(too_much());
     }
-    // A batch of rows that all repeat the largest value is whole before it is weighed.
-    if claim.largest.saturating_mul(4096) > most { Err("a value in it is too large".to_owned()) } else { Ok(()) }
+    Ok(claim.largest)
 }
 
 fn too_much() -> String {
