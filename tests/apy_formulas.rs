@@ -141,6 +141,17 @@ fn products_of_epochs_are_exact_to_the_last_digits() {
 }
 
 #[test]
+fn long_products_lose_nothing() {
+    // Three years of epochs, each of which adds a digit or two that the sum has no place for.
+    let (epochs, paid, base) = (20_000, 3, 10u64.pow(15) + 37);
+    let mut compound = Compound::default();
+    let growth = Growth::by(epoch_return(paid, paid + base).unwrap().ratio()).unwrap();
+    (0..epochs).for_each(|_| compound.then(growth));
+    let exact = Fraction::new(paid + base, base).power(epochs).less_one();
+    assert!(exact.error_of(compound.growth().excess().unwrap()) < 5e-16);
+}
+
+#[test]
 fn yearly_yields_equal_exact_powers() {
     let mut rng = Rng::new(4);
     for _ in 0..10_000 {
@@ -234,6 +245,8 @@ fn the_price_follows_the_rule_of_the_runtime() {
     let half = SpotState { balancer_quote: Some(500_000_000_000_000_000), ..state };
     assert_eq!(price(half), Some(3.0));
     assert_eq!(price(SpotState { balancer_quote: Some(250_000_000_000_000_000), ..state }), Some(9.0));
+    // The swap's own price is left over from before the balancer.
+    assert_eq!(price(SpotState { balancer_quote: half.balancer_quote, ..swap }), Some(3.0));
     assert_eq!(price(SpotState { netuid: 0, ..half }), Some(1.0));
     assert_eq!(price(SpotState { mechanism: 0, ..swap }), Some(1.0));
     for empty in [SpotState { tao: 0, ..state }, SpotState { alpha: 0, ..state }, SpotState { alpha: 0, ..half }] {

@@ -95,6 +95,13 @@ fn ten_epochs_equal_the_closed_form() {
     near(found.apy, (10.0 * years * 0.001f64.ln_1p()).exp_m1(), 1e-12);
     near(found.apr, 0.01 * years, 1e-13);
     assert!(found.apr <= found.apy, "APR is more than APY");
+    // Prices at both ends decide the growth, and the epochs the sum of returns.
+    let price = |stake| SharePrice::new(stake, Shares::Fixed(1 << 100)).into();
+    (rows[0].price, rows[10].price) = (price(10u64.pow(18)), price(1_010_045_120_210_252_210));
+    let priced = report(10, &rows);
+    near(priced.alpha.growth, tenths(10), 1e-15);
+    near(priced.alpha.apr, 0.01 * years, 1e-13);
+    assert!(priced.check.is_some_and(|check| check.agrees));
     assert_eq!((found.coverage, found.epochs, found.missing_epochs, found.reason), (1.0, 10, 0, None));
     assert!(found.short && !found.overflow, "ten epochs are half a day");
     let json = serde_json::to_value(found).unwrap();
@@ -247,6 +254,9 @@ fn missing_epochs_are_said_and_not_averaged_away() {
     let filled = report(10, &rows).alpha;
     near(filled.growth, 0.01004512, 1e-12);
     assert_eq!((filled.coverage, filled.epochs, filled.missing_epochs), (1.0, 8, 2));
+    // What is missing cannot be checked, nor summed up: the rate is that of the growth.
+    assert_eq!(report(10, &rows).check, None);
+    near(filled.apr, 0.01004512 * 31_557_600.0 / 43_200.0, 1e-12);
 }
 
 #[test]

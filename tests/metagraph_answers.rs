@@ -351,6 +351,21 @@ fn neurons_are_read_in_every_wrapping() {
     assert!(none.is_empty(), "a list of no neurons");
 }
 
+/// What the chain lists as a neuron's stake is not the same fact in every runtime.
+#[test]
+fn stake_is_what_it_was_at_the_time() {
+    let subnet = MadeUp::new(NETUID, 3, 1, 2);
+    let listed = Some(&subnet.alpha_stake);
+    let first = runtimes::load(&runtimes::raonet_without(&["TotalHotkeyAlpha", "ChildKeys"]));
+    let children = runtimes::load(&runtimes::raonet_without(&["TotalHotkeyAlpha"]));
+    let alpha = runtimes::raonet_218();
+    for (runtime, own, total) in [(first, listed, listed), (children, None, listed), (alpha, listed, None)] {
+        let neurons = decode(&runtime, Api::NeuronsLite, &subnet.neurons(true).encode()).neurons;
+        assert_eq!((neurons.own_stake.as_ref(), neurons.total_stake.as_ref()), (own, total));
+        assert_eq!((neurons.tao_stake.as_ref(), neurons.alpha_stake), (total, None));
+    }
+}
+
 /// What does not fit is an error that names function and field, and never a panic.
 #[test]
 fn damaged_answers_are_errors() {

@@ -182,6 +182,9 @@ pub(crate) enum Subnet {
     Metagraph,
     /// Dividends recomputed from bonds and incentives, beside those that the chain has.
     Dividends,
+    /// What the stakers of each validator earned over a window, per year and in all, best first; without --netuid, what those
+    /// of each subnet did.
+    Apy(crate::commands::subnet::apy::Args),
     /// Weights and bonds that are set, from uid to uid, of every mechanism or of one with --mech-id.
     Weights,
 }

@@ -6,7 +6,7 @@ mod hyperparameters;
 mod moment;
 mod record;
 mod runtime;
-mod subnet;
+pub(crate) mod subnet;
 
 use std::future::Future;
 use std::io::Write;

@@ -18,7 +18,12 @@ const ONE_SHOT: Duration = Duration::from_secs(9);
 
 /// Opens the first of the given networks that answers.
 pub(crate) async fn open(common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
-    Ok(open_named(common, RpcOptions { request_timeout: ONE_SHOT, ..RpcOptions::default() }).await?.1)
+    Ok(open_one_shot(common).await?.1)
+}
+
+/// As [`open`], and says which network it was.
+pub(crate) async fn open_one_shot(common: &Common) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
+    open_named(common, RpcOptions { request_timeout: ONE_SHOT, ..RpcOptions::default() }).await
 }
 
 /// Opens the first of the given networks that answers, and says which it was.

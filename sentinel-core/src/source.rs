@@ -32,7 +32,10 @@ pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
 pub use rpc::{RpcOptions, RpcSource};
 #[cfg(feature = "sim")]
-pub use sim::{Happened, HistoryEntry, LedgerEntry, SIMULATED_CHAIN, SimAction, SimBuilder, SimSource};
+pub use sim::{Happened, HistoryEntry, LedgerEntry, SimAction, SimBuilder, SimSource};
+
+/// The name that every simulated chain gives itself.
+pub const SIMULATED_CHAIN: &str = "Simulated Subtensor";
 
 /// What a source is a source of; checked on every endpoint and stored in every recording.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,6 +44,13 @@ pub struct ChainIdentity {
     pub genesis_hash: BlockHash,
     /// The name that the node gives its chain. Comes from outside: show it, never build a path from it.
     pub chain: String,
+}
+
+impl ChainIdentity {
+    /// Whether the chain says that it is a simulation, so that nothing on it is worth anything.
+    pub fn is_simulated(&self) -> bool {
+        self.chain == SIMULATED_CHAIN
+    }
 }
 
 /// A header with the hash it is known by.

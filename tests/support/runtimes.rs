@@ -63,3 +63,17 @@ pub fn raonet_as(spec_version: u32) -> Vec<u8> {
     }
     metadata.encode()
 }
+
+/// Metadata V14 of spec 218 without these storage items.
+pub fn raonet_without(items: &[&str]) -> Vec<u8> {
+    let mut metadata = match RuntimeMetadataPrefixed::decode(&mut &RAONET_218_V14[..]) {
+        Ok(metadata) => metadata,
+        Err(error) => panic!("the fixture is metadata: {error}"),
+    };
+    if let RuntimeMetadata::V14(metadata) = &mut metadata.1 {
+        for storage in metadata.pallets.iter_mut().filter_map(|pallet| pallet.storage.as_mut()) {
+            storage.entries.retain(|entry| !items.contains(&entry.name.as_str()));
+        }
+    }
+    metadata.encode()
+}

@@ -1,5 +1,6 @@
 //! `subnet`: which subnets there are, and what is in one.
 
+pub(crate) mod apy;
 mod cells;
 mod dividends;
 mod list;
@@ -22,6 +23,10 @@ use crate::output;
 pub(crate) async fn run(common: &Common, command: &Subnet, out: &mut dyn Write) -> Result<Exit, CliError> {
     // What is wrong with the flags is said before anything is connected to.
     match command {
+        Subnet::Apy(args) => {
+            common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet apy")?;
+            apy::check(common, args)?;
+        }
         Subnet::List => common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet list")?,
         Subnet::Hyperparameters => common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet hyperparameters")?,
         Subnet::Metagraph => drop(common.one_subnet("subnet metagraph")?),
@@ -34,8 +39,12 @@ pub(crate) async fn run(common: &Common, command: &Subnet, out: &mut dyn Write) 
             common.one_subnet("subnet weights")?;
         }
     }
-    let source = connect::open(common).await?;
+    let (network, source) = connect::open_one_shot(common).await?;
     match command {
+        Subnet::Apy(args) => {
+            let simulated = source.identity().await?.is_simulated();
+            apy::run(common, args, &apy::Origin { network, simulated }, &*source, out).await?;
+        }
         Subnet::List => list::run(common, &*source, out).await?,
         Subnet::Hyperparameters => {
             return hyperparameters::run(common, &*source, hyperparameters::Detail::Changes, out).await;

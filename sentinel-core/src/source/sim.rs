@@ -59,16 +59,13 @@ use self::follow::Clock;
 use self::state::Context;
 use self::timeline::Timeline;
 use self::world::World;
-use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
+use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SIMULATED_CHAIN, SourceError};
 use crate::chain::{AccountId, BlockId, BlockRef, Finality, NetUid};
 use crate::decode::Runtime;
 
 pub use action::Action as SimAction;
 pub use builder::SimBuilder;
 pub use history::{Happened, HistoryEntry, LedgerEntry};
-
-/// The name that every simulated chain gives itself.
-pub const SIMULATED_CHAIN: &str = "Simulated Subtensor";
 
 /// An account.
 type Key = [u8; 32];

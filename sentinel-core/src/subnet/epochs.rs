@@ -45,6 +45,14 @@ impl EpochClock {
         self.exists && self.last_step == self.block && self.block > 0
     }
 
+    /// The block of the last epoch that paid the subnet that is there now; `None` where none has yet. What the state has from
+    /// an earlier subnet of this number, or from the chain that a development chain was begun with, is none of its own.
+    pub fn last_own_step(&self) -> Option<u64> {
+        let own = self.exists && self.last_step > 0 && self.last_step <= self.block;
+        let registered = self.generation.registered_at;
+        (own && (registered == 0 || registered > self.block || self.last_step > registered)).then_some(self.last_step)
+    }
+
     /// When epochs are due from here on.
     pub fn schedule(&self) -> Schedule {
         match (self.rule, self.last_epoch) {

@@ -78,14 +78,15 @@ impl Search<'_> {
             let clock = self.clock(block).await?;
             let living = if clock.exists { Some(clock) } else { self.last_living(low, clock).await? };
             let Some(clock) = living else { break };
-            // What is older than the registration is left over from another subnet of this number.
-            next = if clock.last_step > clock.generation.registered_at || clock.generation.registered_at == 0 {
-                if clock.last_step >= low && clock.last_step > 0 {
-                    found.push(Epoch { block: clock.last_step, generation: clock.generation });
+            next = match clock.last_own_step() {
+                Some(step) => {
+                    if step >= low {
+                        found.push(Epoch { block: step, generation: clock.generation });
+                    }
+                    step.checked_sub(1)
                 }
-                clock.last_step.checked_sub(1)
-            } else {
-                clock.generation.registered_at.checked_sub(1)
+                // None since it was registered: what was before may be another subnet of this number.
+                None => clock.generation.registered_at.min(clock.block).checked_sub(1),
             };
         }
         Ok(found)

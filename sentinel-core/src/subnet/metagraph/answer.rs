@@ -94,7 +94,7 @@ pub fn decode_answer(
             })?;
             match cell {
                 Cell::Absent => false,
-                Cell::Bytes(opaque) => inner(&mut metagraph, api, &opaque).map_err(unknown)?,
+                Cell::Bytes(opaque) => inner(&mut metagraph, runtime, api, &opaque).map_err(unknown)?,
                 Cell::Fields(fields) => {
                     for (name, cell) in fields {
                         fields::set(&mut metagraph, name, cell).map_err(unknown)?;
@@ -102,13 +102,13 @@ pub fn decode_answer(
                     true
                 }
                 Cell::Rows(rows) => {
-                    neuron_info::fill(&mut metagraph, rows).map_err(unknown)?;
+                    neuron_info::fill(&mut metagraph, runtime, rows).map_err(unknown)?;
                     true
                 }
                 _ => return Err(unknown("neither fields nor neurons".to_owned())),
             }
         }
-        None => undescribed(&mut metagraph, api, answer).map_err(unknown)?,
+        None => undescribed(&mut metagraph, runtime, api, answer).map_err(unknown)?,
     };
     if there && !api.gives_neurons() {
         fields::finish(&mut metagraph, mechanism);
@@ -116,18 +116,18 @@ pub fn decode_answer(
     Ok(there.then_some(metagraph))
 }
 
-fn undescribed(metagraph: &mut Metagraph, api: Api, answer: &[u8]) -> Result<bool, String> {
+fn undescribed(metagraph: &mut Metagraph, runtime: &Runtime, api: Api, answer: &[u8]) -> Result<bool, String> {
     if api.gives_neurons() {
-        return inner(metagraph, api, opaque(answer).unwrap_or(answer));
+        return inner(metagraph, runtime, api, opaque(answer).unwrap_or(answer));
     }
     match (answer.split_first(), opaque(answer)) {
         (Some((0, [])), _) => Ok(false),
         // An option can look like a byte vector of just its length: it is tried first.
         (Some((1, bytes)), opaque) => match (layout::metagraph(metagraph, bytes, api.is_selective()), opaque) {
-            (Err(_), Some(bytes)) => inner(metagraph, api, bytes),
+            (Err(_), Some(bytes)) => inner(metagraph, runtime, api, bytes),
             (read, _) => read.map(|()| true),
         },
-        (_, Some(bytes)) => inner(metagraph, api, bytes),
+        (_, Some(bytes)) => inner(metagraph, runtime, api, bytes),
         _ => Err(format!("{} bytes that are no option", answer.len())),
     }
 }
@@ -140,10 +140,10 @@ fn opaque(answer: &[u8]) -> Option<&[u8]> {
 }
 
 /// The fields or neurons themselves.
-fn inner(metagraph: &mut Metagraph, api: Api, bytes: &[u8]) -> Result<bool, String> {
+fn inner(metagraph: &mut Metagraph, runtime: &Runtime, api: Api, bytes: &[u8]) -> Result<bool, String> {
     if api.gives_neurons() {
         let rows = if bytes.is_empty() { Vec::new() } else { neuron_info::rows(bytes, api == Api::NeuronsLite)? };
-        return neuron_info::fill(metagraph, rows).map(|()| true);
+        return neuron_info::fill(metagraph, runtime, rows).map(|()| true);
     }
     match bytes.split_first() {
         None => Ok(false),

@@ -3,8 +3,9 @@
 use parity_scale_codec::Decode;
 
 use super::layout::{account, amount, axon, compact, list};
-use super::{Axon, Metagraph};
+use super::{Axon, Metagraph, Neurons};
 use crate::chain::AccountId;
+use crate::decode::Runtime;
 use crate::subnet::cell::{Cell, Shape};
 use crate::subnet::sparse::SparseRows;
 
@@ -83,7 +84,7 @@ struct Columns {
     axons: Vec<Axon>,
     active: Vec<bool>,
     validator_permit: Vec<bool>,
-    own_stake: Vec<u64>,
+    stake: Vec<u64>,
     emission: Vec<u64>,
     last_update: Vec<u64>,
     rank: Vec<u16>,
@@ -106,7 +107,7 @@ impl Columns {
             ("active", Cell::Flag(flag)) => self.active.push(flag),
             ("validator_permit", Cell::Flag(flag)) => self.validator_permit.push(flag),
             ("stake", Cell::Amounts(stakes)) => {
-                self.own_stake.push(stakes.iter().fold(0, |sum, (_, stake)| u64::saturating_add(sum, *stake)));
+                self.stake.push(stakes.iter().fold(0, |sum, (_, stake)| u64::saturating_add(sum, *stake)));
             }
             ("weights", Cell::Edges(row)) => self.weights.push(row),
             ("bonds", Cell::Edges(row)) => self.bonds.push(row),
@@ -140,8 +141,22 @@ fn narrow<T: TryFrom<u128>>(number: u128) -> Result<T, String> {
     T::try_from(number).map_err(|_| format!("{number} is too large"))
 }
 
+/// What the chain lists as the stake of a neuron: what lies on its hotkey; in the runtimes between childkeys and dynamic
+/// TAO, with that of parents and without that given to children.
+pub(super) fn stake(neurons: &mut Neurons, runtime: &Runtime, stake: Option<Vec<u64>>) {
+    let has = |item| runtime.storage_item("SubtensorModule", item).is_some();
+    let (has_alpha, has_children) = (has("TotalHotkeyAlpha"), has("ChildKeys"));
+    if !has_alpha {
+        neurons.tao_stake.clone_from(&stake);
+        neurons.total_stake.clone_from(&stake);
+    }
+    if has_alpha || !has_children {
+        neurons.own_stake = stake;
+    }
+}
+
 /// Makes columns of the rows.
-pub(super) fn fill(metagraph: &mut Metagraph, rows: Vec<Row>) -> Result<(), String> {
+pub(super) fn fill(metagraph: &mut Metagraph, runtime: &Runtime, rows: Vec<Row>) -> Result<(), String> {
     let count = rows.len();
     let mut columns = Columns::default();
     for (uid, row) in rows.into_iter().enumerate() {
@@ -158,7 +173,7 @@ pub(super) fn fill(metagraph: &mut Metagraph, rows: Vec<Row>) -> Result<(), Stri
     neurons.axons = (columns.axons.len() == count).then_some(columns.axons);
     neurons.active = (columns.active.len() == count).then_some(columns.active);
     neurons.validator_permit = (columns.validator_permit.len() == count).then_some(columns.validator_permit);
-    neurons.own_stake = wide(columns.own_stake);
+    stake(neurons, runtime, wide(columns.stake));
     neurons.emission = wide(columns.emission);
     neurons.last_update = wide(columns.last_update);
     neurons.rank = full(columns.rank);

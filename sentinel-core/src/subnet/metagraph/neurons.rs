@@ -74,7 +74,8 @@ pub struct Neurons {
     /// Alpha and weighted TAO; what counts in an epoch.
     pub total_stake: Option<Vec<u64>>,
     /// What lies on the hotkey itself, before parents and children: alpha-rao, before dynamic TAO rao. Only where
-    /// neurons or storage were asked for, as the metagraph of the runtime does not say.
+    /// neurons or storage were asked for, as the metagraph of the runtime does not say; between childkeys and dynamic TAO
+    /// neurons do not say it either.
     pub own_stake: Option<Vec<u64>>,
     /// Addresses of the EVM.
     pub evm: Option<Vec<Option<EvmAssociation>>>,

@@ -127,13 +127,12 @@ pub(super) async fn pools(
     source: &dyn BlockSource,
     at: &BlockRef,
     netuid: NetUid,
-    hotkeys: &[(NetUid, AccountId)],
+    hotkeys: &[AccountId],
 ) -> Result<Vec<PoolInputs>, SubnetError> {
     let runtime = source.writer(at).await?;
     let mut reads = Reads::new(&runtime);
     let key = netuid.0.to_le_bytes();
-    let places: Vec<PoolPlaces> =
-        hotkeys.iter().map(|(_, hotkey)| PoolPlaces::add(&mut reads, &key, *hotkey)).collect();
+    let places: Vec<PoolPlaces> = hotkeys.iter().map(|hotkey| PoolPlaces::add(&mut reads, &key, *hotkey)).collect();
     let values = reads.read(source, at).await?;
     places.iter().map(|pool| pool.inputs(&values, None)).collect()
 }

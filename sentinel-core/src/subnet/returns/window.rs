@@ -119,8 +119,7 @@ async fn epoch_blocks(
 ) -> Result<Vec<u64>, SubnetError> {
     let history = discover(source, end.netuid, start.number + 1..=at.number).await?;
     let before = clock(source, start, end.netuid).await?;
-    let opens = before.exists && before.last_step > before.generation.registered_at.min(before.block);
-    let first = if opens { before.last_step } else { start.number };
+    let first = before.last_own_step().unwrap_or(start.number);
     let mut blocks = vec![first];
     blocks.extend(history.epochs.iter().map(|epoch| epoch.block).filter(|block| *block > first));
     // Without an epoch, the end is all there is to compare with.
@@ -167,16 +166,13 @@ async fn complete(
     known: &BTreeSet<AccountId>,
     read: &mut [BlockInputs],
 ) -> Result<(), SubnetError> {
-    let missing: Vec<(usize, BlockRef, Vec<(NetUid, AccountId)>)> = read
-        .iter()
-        .enumerate()
-        .filter_map(|(position, block)| {
-            let subnet = block.subnets.first()?;
-            let there: BTreeSet<AccountId> = subnet.pools.iter().map(|pool| pool.hotkey).collect();
-            let missing: Vec<_> = known.difference(&there).map(|hotkey| (netuid, *hotkey)).collect();
-            (block.is_dynamic && !missing.is_empty()).then_some((position, block.at, missing))
-        })
-        .collect();
+    let missing = read.iter().enumerate().filter_map(|(position, block)| {
+        let subnet = block.subnets.first()?;
+        let there: BTreeSet<AccountId> = subnet.pools.iter().map(|pool| pool.hotkey).collect();
+        let missing: Vec<AccountId> = known.difference(&there).copied().collect();
+        (block.is_dynamic && !missing.is_empty()).then_some((position, block.at, missing))
+    });
+    let missing: Vec<_> = missing.collect();
     let mut all =
         stream::iter(missing)
             .map(|(position, at, hotkeys)| async move {
@@ -295,10 +291,11 @@ fn validator(
     }) {
         return Ok(None);
     }
-    let by_epoch = observations
-        .iter()
-        .map(|observation| observation.epoch.and_then(|epoch| epoch.outcome().ok()).map(|epoch| epoch.ratio()))
-        .collect();
+    let paid = |pool: &Option<(&SubnetInputs, &PoolInputs)>| {
+        let (subnet, pool) = (*pool)?;
+        if subnet.clock.ran_here() { pool.epoch.outcome().ok().map(|epoch| epoch.ratio()) } else { None }
+    };
+    let by_epoch = pools.iter().map(paid).collect();
     Ok(Some(ValidatorReturn {
         uid: newest.uid,
         hotkey: newest.hotkey,
