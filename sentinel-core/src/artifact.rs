@@ -1,7 +1,9 @@
 //! Files made of a chain that are the same wherever and whenever they are made.
 //!
-//! So far there is one kind: [recordings](raw), from which [`ArchiveSource`](crate::source::ArchiveSource) replays.
+//! There are two kinds: [recordings](raw), what a chain said byte for byte, from which
+//! [`ArchiveSource`](crate::source::ArchiveSource) replays; and [datasets], tables of what it means.
 
+pub mod datasets;
 mod error;
 mod network;
 pub mod raw;

@@ -83,7 +83,7 @@ pub(crate) async fn run(
         }
         Format::Csv => {
             let rows = each(&subnets).map(|(netuid, parameter)| {
-                let (raw, unit) = (raw(parameter), unit(parameter));
+                let (raw, unit) = (raw(parameter), parameter.unit.word().to_owned());
                 vec![block_number.to_string(), netuid, parameter.name.clone(), raw, parameter.value(), unit]
             });
             output::csv(out, &["block_number", "netuid", "name", "raw", "value", "unit"], rows)?;
@@ -93,7 +93,7 @@ pub(crate) async fn run(
             writeln!(out, "Block {block_number}  {block_hash}  {moment}")?;
             if common.netuid.is_some() {
                 let rows = each(&subnets).map(|(_, parameter)| {
-                    vec![parameter.name.clone(), raw(parameter), parameter.display(), unit(parameter)]
+                    vec![parameter.name.clone(), raw(parameter), parameter.display(), parameter.unit.word().to_owned()]
                 });
                 output::table(out, &["Parameter", "Raw", "Value", "Unit"], rows)?;
             } else {
@@ -140,12 +140,5 @@ fn raw(parameter: &Hyperparameter) -> String {
         Raw::Bool(raw) => raw.to_string(),
         Raw::Unsigned(raw) => raw.to_string(),
         Raw::Signed(raw) => raw.to_string(),
-    }
-}
-
-fn unit(parameter: &Hyperparameter) -> String {
-    match serde_json::to_value(parameter.unit) {
-        Ok(serde_json::Value::String(unit)) => unit,
-        _ => String::new(),
     }
 }

@@ -23,8 +23,7 @@ pub use changes::Changes;
 pub use read::{read, stored};
 
 /// What the raw integer of a hyperparameter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
     /// A plain number.
@@ -51,6 +50,32 @@ pub enum Unit {
     Fixed128,
     /// One of a few choices, by number.
     Choice,
+}
+
+impl Serialize for Unit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl Unit {
+    /// The word for it in JSON and tables.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Bool => "bool",
+            Self::U16 => "u16",
+            Self::U64 => "u64",
+            Self::PerMillion => "per_million",
+            Self::PerMille => "per_mille",
+            Self::Rao => "rao",
+            Self::Blocks => "blocks",
+            Self::Epochs => "epochs",
+            Self::Difficulty => "difficulty",
+            Self::Fixed128 => "fixed128",
+            Self::Choice => "choice",
+        }
+    }
 }
 
 /// The raw value of a hyperparameter, as the chain has it.

@@ -5,13 +5,13 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
 /// No table unpacks to more: 1 GiB, by [`weight`].
-pub(super) const MAX_UNPACKED: u64 = 1 << 30;
+pub(in crate::artifact) const MAX_UNPACKED: u64 = 1 << 30;
 
 /// What every value counts besides its bytes: about what it takes in memory, and never nothing.
-pub(super) const VALUE_WEIGHT: u64 = 32;
+pub(in crate::artifact) const VALUE_WEIGHT: u64 = 32;
 
 /// How much some rows unpack to: the bytes of their values, and [`VALUE_WEIGHT`] for each value and element of a list.
-pub(super) fn weight(batch: &RecordBatch) -> u64 {
+pub(in crate::artifact) fn weight(batch: &RecordBatch) -> u64 {
     batch.columns().iter().map(|column| weight_of(column)).fold(0, u64::saturating_add)
 }
 

@@ -7,15 +7,15 @@ use parquet::file::metadata::ParquetMetaData;
 
 /// What all pages of a file unpack to, by their own account.
 #[derive(Debug, Default)]
-pub(super) struct Claim {
-    pub(super) bytes: u64,
-    pub(super) values: u64,
+pub(in crate::artifact) struct Claim {
+    pub(in crate::artifact) bytes: u64,
+    pub(in crate::artifact) values: u64,
     /// Bytes of the largest page; no value is larger.
-    pub(super) largest: u64,
+    pub(in crate::artifact) largest: u64,
 }
 
 /// Adds up the headers of all pages; `None` where one cannot be read.
-pub(super) fn claim(object: &[u8], metadata: &ParquetMetaData) -> Option<Claim> {
+pub(in crate::artifact) fn claim(object: &[u8], metadata: &ParquetMetaData) -> Option<Claim> {
     let mut claim = Claim::default();
     for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());

@@ -1,0 +1,222 @@
+//! From the type of a field to its column in Arrow and back.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, PrimitiveBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow_schema::{DataType, Field};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::chain::{AccountId, NetUid};
+
+/// An integer of up to 128 bits, which JSON and Parquet hold as decimal text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Digits(pub u128);
+
+impl Serialize for Digits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse()
+            .map(Self)
+            .map_err(|_| serde::de::Error::custom(format!("{text:?} is no integer of up to 128 bits")))
+    }
+}
+
+/// A value that a column may be made of.
+pub(super) trait Value: Sized {
+    /// The type of its column.
+    fn kind() -> DataType;
+    /// A column.
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef
+    where
+        Self: 'v;
+    /// The values of a column of that type.
+    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String>;
+}
+
+/// A field of a row: a value, or one that may be absent.
+pub(super) trait Cell: Sized {
+    /// Whether it may be absent.
+    const NULLABLE: bool;
+    /// The type of its column.
+    fn kind() -> DataType;
+    /// A column.
+    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    where
+        Self: 'v;
+    /// The fields of a column of that type, or what is wrong with it.
+    fn cells(column: &dyn Array) -> Result<Vec<Self>, String>;
+}
+
+impl<V: Value> Cell for V {
+    const NULLABLE: bool = false;
+
+    fn kind() -> DataType {
+        V::kind()
+    }
+
+    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    where
+        Self: 'v,
+    {
+        V::column(values.map(Some))
+    }
+
+    fn cells(column: &dyn Array) -> Result<Vec<Self>, String> {
+        V::values(column)?.into_iter().map(|value| value.ok_or_else(|| "it is null in a row".to_owned())).collect()
+    }
+}
+
+impl<V: Value> Cell for Option<V> {
+    const NULLABLE: bool = true;
+
+    fn kind() -> DataType {
+        V::kind()
+    }
+
+    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    where
+        Self: 'v,
+    {
+        V::column(values.map(Option::as_ref))
+    }
+
+    fn cells(column: &dyn Array) -> Result<Vec<Self>, String> {
+        V::values(column)
+    }
+}
+
+macro_rules! numbers {
+    ($($ty:ty: $arrow:ty),* $(,)?) => {$(
+        impl Value for $ty {
+            fn kind() -> DataType {
+                <$arrow>::DATA_TYPE
+            }
+
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+                Arc::new(values.map(Option::<&$ty>::copied).collect::<PrimitiveArray<$arrow>>())
+            }
+
+            fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+                Ok(column.as_primitive::<$arrow>().iter().collect())
+            }
+        }
+
+        /// One for each mechanism, by number.
+        impl Value for Vec<$ty> {
+            fn kind() -> DataType {
+                DataType::List(element::<$arrow>())
+            }
+
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+                let mut list = ListBuilder::new(PrimitiveBuilder::<$arrow>::new()).with_field(element::<$arrow>());
+                for value in values {
+                    list.append_option(value.map(|items| items.iter().copied().map(Some)));
+                }
+                Arc::new(list.finish())
+            }
+
+            fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+                let list = |items: ArrayRef| {
+                    let items = items.as_primitive_opt::<$arrow>().ok_or("a list in it has items of another type")?;
+                    items.iter().collect::<Option<Vec<_>>>().ok_or_else(|| "a list in it has a null".to_owned())
+                };
+                column.as_list::<i32>().iter().map(|items| items.map(list).transpose()).collect()
+            }
+        }
+    )*};
+}
+
+numbers!(u8: UInt8Type, u16: UInt16Type, u32: UInt32Type, u64: UInt64Type, i64: Int64Type);
+
+/// The item of a list, called as the Parquet specification calls it.
+fn element<T: ArrowPrimitiveType>() -> Arc<Field> {
+    Arc::new(Field::new("element", T::DATA_TYPE, false))
+}
+
+/// What is not finite is no number: it becomes null, as in JSON.
+impl Value for f64 {
+    fn kind() -> DataType {
+        DataType::Float64
+    }
+
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+        let finite = values.map(|value| value.copied().filter(|value| value.is_finite()));
+        Arc::new(finite.collect::<PrimitiveArray<Float64Type>>())
+    }
+
+    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        Ok(column.as_primitive::<Float64Type>().iter().collect())
+    }
+}
+
+impl Value for bool {
+    fn kind() -> DataType {
+        DataType::Boolean
+    }
+
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+        Arc::new(values.map(Option::<&bool>::copied).collect::<BooleanArray>())
+    }
+
+    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        Ok(column.as_boolean().iter().collect())
+    }
+}
+
+impl Value for String {
+    fn kind() -> DataType {
+        DataType::Utf8
+    }
+
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+        Arc::new(values.collect::<StringArray>())
+    }
+
+    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        Ok(column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
+    }
+}
+
+/// Types that are text, or a number, in columns.
+macro_rules! like {
+    ($($ty:ty as $plain:ty: $to:expr, $from:expr);* $(;)?) => {$(
+        impl Value for $ty {
+            fn kind() -> DataType {
+                <$plain as Value>::kind()
+            }
+
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+                let plain: Vec<Option<$plain>> = values.map(|value| value.map($to)).collect();
+                <$plain as Value>::column(plain.iter().map(Option::as_ref))
+            }
+
+            fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+                <$plain as Value>::values(column)?.into_iter().map(|value| value.map($from).transpose()).collect()
+            }
+        }
+    )*};
+}
+
+like! {
+    NetUid as u16: |netuid| netuid.0, |raw| Ok(Self(raw));
+    AccountId as String: Self::to_ss58, |text: String| {
+        Self::from_ss58(&text).map_err(|error| format!("{:?} in it is no account: {error}", shortened(&text)))
+    };
+    Digits as String: |digits| digits.0.to_string(), |text: String| {
+        text.parse().map(Self).map_err(|_| format!("{:?} in it is no integer of up to 128 bits", shortened(&text)))
+    };
+}
+
+/// Enough of a text to know it by.
+fn shortened(text: &str) -> String {
+    text.chars().take(60).collect()
+}

@@ -1,0 +1,357 @@
+//! Datasets: the same columns in every form, the same bytes for the same rows, and nothing lost on the way.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sentinel_core::artifact::datasets::{
+    self, ApyRow, Dataset, Digits, EpochRow, Form, HyperparameterRow, NeuronRow, Row, WeightRow, Window,
+};
+use sentinel_core::artifact::{ArtifactError, NetworkWord};
+use sentinel_core::chain::{AccountId, BlockId, NetUid};
+use sentinel_core::source::{ArchiveSource, BlockSource};
+use sentinel_core::storage::{Key, ObjectStorage};
+use sentinel_core::subnet::metagraph::{self, Depth};
+use sentinel_core::subnet::{hyperparameters, weights};
+use sentinel_support::rng::Rng;
+
+fn network() -> NetworkWord {
+    "local".parse().unwrap()
+}
+
+fn place() -> Key {
+    Key::new("local/file").unwrap()
+}
+
+/// A fact that is absent as often as not, and otherwise as large as it can be as often as not.
+fn maybe<T>(rng: &mut Rng, most: T, other: impl Fn(u64) -> T) -> Option<T> {
+    match rng.below(3) {
+        0 => None,
+        1 => Some(most),
+        _ => {
+            let value = rng.bits();
+            Some(other(value))
+        }
+    }
+}
+
+fn account(rng: &mut Rng) -> AccountId {
+    let mut bytes = [0; 32];
+    bytes.chunks_mut(8).for_each(|part| part.copy_from_slice(&rng.bits().to_le_bytes()));
+    AccountId(bytes)
+}
+
+fn ratio(value: u64) -> f64 {
+    f64::from_bits(value % 0x7ff0_0000_0000_0000)
+}
+
+/// Names that break lines, quotes, terminals and spreadsheets.
+const HOSTILE: &str = "=cmd|'\"\n\r\t,\u{1b}[31m\u{202e}\0𝛕";
+
+fn hyperparameter(rng: &mut Rng, at: u64) -> HyperparameterRow {
+    HyperparameterRow {
+        block: u64::MAX - at,
+        timestamp_ms: maybe(rng, u64::MAX, |value| value),
+        netuid: NetUid(at as u16 % 3),
+        name: HOSTILE.to_owned(),
+        raw: u128::MAX.to_string(),
+        value: maybe(rng, f64::MAX, ratio),
+        unit: "fixed128".to_owned(),
+    }
+}
+
+fn neuron(rng: &mut Rng, at: u64) -> NeuronRow {
+    let hotkey = account(rng);
+    NeuronRow {
+        block: at / 7,
+        timestamp_ms: maybe(rng, u64::MAX, |value| value),
+        netuid: NetUid(u16::MAX - at as u16 % 3),
+        uid: at as u16,
+        hotkey: maybe(rng, hotkey, |value| AccountId([value as u8; 32])),
+        coldkey: Some(hotkey),
+        active: maybe(rng, true, |value| value % 2 == 0),
+        validator_permit: None,
+        is_immune: maybe(rng, false, |value| value % 2 == 0),
+        registered_at: maybe(rng, u64::MAX, |value| value),
+        last_update: maybe(rng, 0, |value| value),
+        total_stake: maybe(rng, u64::MAX, |value| value),
+        alpha_stake: maybe(rng, u64::MAX, |value| value),
+        tao_stake: maybe(rng, u64::MAX - 1, |value| value),
+        own_stake: None,
+        emission: maybe(rng, 1 << 63, |value| value),
+        alpha_dividends: maybe(rng, (1 << 53) + 1, |value| value),
+        tao_dividends: Some(0),
+        incentive: maybe(rng, u16::MAX, |value| value as u16),
+        dividends: maybe(rng, u16::MAX, |value| value as u16),
+        consensus: maybe(rng, u16::MAX, |value| value as u16),
+        validator_trust: None,
+        trust: maybe(rng, 0, |value| value as u16),
+        rank: maybe(rng, 0, |value| value as u16),
+        pruning_score: maybe(rng, u16::MAX, |value| value as u16),
+        axon: maybe(rng, "[2001:db8::1]:8091".to_owned(), |value| format!("10.0.0.1:{}", value as u16)),
+        axon_version: maybe(rng, u32::MAX, |value| value as u32),
+        evm_address: maybe(rng, format!("0x{}", "ff".repeat(20)), |value| format!("0x{value:040x}")),
+        identity_name: maybe(rng, HOSTILE.to_owned(), |_| String::new()),
+        collateral_locked: maybe(rng, u64::MAX, |value| value),
+        collateral_min: None,
+        collateral_earned: None,
+        incentive_by_mechanism: maybe(rng, vec![u16::MAX, 0], |value| vec![value as u16; value as usize % 17]),
+        consensus_by_mechanism: None,
+        last_update_by_mechanism: maybe(rng, vec![], |value| vec![value, u64::MAX]),
+    }
+}
+
+fn weight(rng: &mut Rng, at: u64) -> WeightRow {
+    WeightRow {
+        block: 5,
+        timestamp_ms: Some(at),
+        netuid: NetUid(1),
+        mechanism: rng.below(16) as u8,
+        from_uid: at as u16,
+        to_uid: rng.below(65_536) as u16,
+        weight: maybe(rng, u16::MAX, |value| value as u16),
+        bond: maybe(rng, 0, |value| value as u16),
+    }
+}
+
+fn epoch(rng: &mut Rng, at: u64) -> EpochRow {
+    EpochRow {
+        block: at,
+        timestamp_ms: u64::MAX,
+        netuid: NetUid(7),
+        registered_at: maybe(rng, 0, |value| value),
+        registration_counter: maybe(rng, u64::MAX, |value| value),
+        tempo: maybe(rng, u16::MAX, |value| value as u16),
+        hotkey: account(rng),
+        uid: maybe(rng, u16::MAX, |value| value as u16),
+        dividend: rng.bits(),
+        stake_after: u64::MAX,
+        stake: maybe(rng, u64::MAX, |value| value),
+        take: maybe(rng, 11_796, |value| value as u16),
+        missing_before: u32::MAX,
+        pool_epoch: maybe(rng, u64::MAX, |value| value),
+        shares: maybe(rng, Digits(u128::MAX), |value| Digits(value.into())),
+        shares_exponent: maybe(rng, i64::MIN, |value| value as i64),
+        spot_price: maybe(rng, 0.1 + 0.2, ratio),
+    }
+}
+
+fn apy(rng: &mut Rng, at: u64) -> ApyRow {
+    ApyRow {
+        block_start: at,
+        block_end: at + 7_200,
+        timestamp_start_ms: rng.bits(),
+        timestamp_end_ms: rng.bits(),
+        netuid: NetUid(0),
+        hotkey: None,
+        uid: maybe(rng, 0, |value| value as u16),
+        take: None,
+        stake: maybe(rng, u64::MAX, |value| value),
+        apy: maybe(rng, f64::MIN_POSITIVE, ratio),
+        apr: maybe(rng, 1.0 / 3.0, ratio),
+        growth: maybe(rng, -0.0, ratio),
+        coverage: 0.999_999_999_999_999_9,
+        epochs: u64::MAX,
+        missing_epochs: rng.bits(),
+        reason: maybe(rng, "overflow".to_owned(), |_| String::new()),
+        short: at % 2 == 0,
+        overflow: at % 3 == 0,
+        check_agrees: maybe(rng, true, |value| value % 2 == 0),
+        tao_apy: maybe(rng, 1e300, ratio),
+        tao_apr: None,
+        tao_growth: None,
+        tao_reason: Some("price_unknown".to_owned()),
+    }
+}
+
+fn rows<R>(count: u64, row: impl Fn(&mut Rng, u64) -> R) -> Vec<R> {
+    let mut rng = Rng::new(count);
+    (0..count).map(|at| row(&mut rng, at)).collect()
+}
+
+/// The keys of a JSON object, in their order.
+fn keys(json: &[u8]) -> Vec<String> {
+    struct Keys(Vec<String>);
+
+    impl<'de> serde::Deserialize<'de> for Keys {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Collect;
+
+            impl<'de> serde::de::Visitor<'de> for Collect {
+                type Value = Keys;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                    let mut keys = Vec::new();
+                    while let Some((key, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                        keys.push(key);
+                    }
+                    Ok(Keys(keys))
+                }
+            }
+
+            deserializer.deserialize_map(Collect)
+        }
+    }
+
+    serde_json::from_slice::<Keys>(json).unwrap().0
+}
+
+/// Columns, bytes and values of one dataset.
+fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: &[R]) {
+    let dataset = R::DATASET;
+    let mut jsonl = Vec::new();
+    datasets::write_jsonl(rows, &mut jsonl).unwrap();
+    let file = datasets::write_parquet(rows, &network()).unwrap();
+    let batch = datasets::to_record_batch(rows).unwrap();
+
+    for line in jsonl.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        assert_eq!(keys(line), R::columns(), "{dataset}");
+    }
+    let names =
+        |schema: &arrow_schema::Schema| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    assert_eq!(names(&batch.schema()), R::columns(), "{dataset}");
+    assert_eq!(batch.schema(), dataset.schema());
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap();
+    assert_eq!(reader.schema().fields(), dataset.schema().fields(), "{dataset}: what any other reader sees");
+
+    // Others come in another order and give the same files.
+    let mut shuffled = rows.to_vec();
+    shuffled.reverse();
+    let half = shuffled.len() / 2;
+    shuffled.rotate_left(half);
+    assert_eq!(datasets::write_parquet(&shuffled, &network()).unwrap(), file, "{dataset}");
+    let mut again = Vec::new();
+    datasets::write_jsonl(&shuffled, &mut again).unwrap();
+    assert_eq!(again, jsonl, "{dataset}");
+
+    let mut sorted = rows.to_vec();
+    sorted.sort_by(R::order);
+    assert_eq!(datasets::read_parquet::<R>(&place(), file).unwrap(), sorted, "{dataset}");
+    assert_eq!(datasets::read_jsonl::<R>(&place(), &jsonl).unwrap(), sorted, "{dataset}");
+    assert_eq!(datasets::from_record_batch::<R>(&batch).unwrap(), rows, "{dataset}");
+}
+
+#[test]
+fn every_form_has_the_same_columns_the_same_bytes_and_every_value() {
+    for count in [0, 1, 2, 500] {
+        check(&rows(count, hyperparameter));
+        check(&rows(count, neuron));
+        check(&rows(count, weight));
+        check(&rows(count, epoch));
+        check(&rows(count, apy));
+    }
+}
+
+/// More rows than are handed over at once, and than a row group has.
+#[test]
+fn many_rows_are_one_table() {
+    check(&rows(150_000, weight));
+}
+
+/// Scripts depend on these names. A change is another version of the schema.
+#[test]
+fn names_of_columns_are_a_promise() {
+    let all: Vec<String> = Dataset::ALL
+        .iter()
+        .map(|dataset| {
+            let schema = dataset.schema();
+            let fields = schema.fields().iter().map(|field| {
+                let null = if field.is_nullable() { " or null" } else { "" };
+                format!("  {}: {}{null}", field.name(), field.data_type())
+            });
+            format!("{dataset}\n{}", fields.collect::<Vec<_>>().join("\n"))
+        })
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn what_is_no_number_is_null_everywhere() {
+    let mut row = rows(1, epoch).remove(0);
+    row.spot_price = Some(f64::NAN);
+    let file = datasets::write_parquet(&[row.clone()], &network()).unwrap();
+    assert_eq!(datasets::read_parquet::<EpochRow>(&place(), file).unwrap()[0].spot_price, None);
+    let mut jsonl = Vec::new();
+    datasets::write_jsonl(&[row], &mut jsonl).unwrap();
+    assert_eq!(datasets::read_jsonl::<EpochRow>(&place(), &jsonl).unwrap()[0].spot_price, None);
+}
+
+#[test]
+fn keys_have_network_dataset_version_and_window() {
+    let window = Window::new(7, 999).unwrap();
+    let all = datasets::key(&network(), Dataset::Epochs, None, window, Form::Parquet).unwrap();
+    assert_eq!(all.as_str(), "local/epochs/v1/0000000007-0000000999.parquet");
+    let one = datasets::key(&network(), Dataset::Apy, Some(NetUid(12)), window, Form::Jsonl).unwrap();
+    assert_eq!(one.as_str(), "local/apy/v1/00012/0000000007-0000000999.jsonl");
+}
+
+/// Files of others, and of ours that were damaged, are errors that name the object; never a panic.
+#[test]
+fn other_files_are_refused() {
+    let file = datasets::write_parquet(&rows(50, neuron), &network()).unwrap();
+    let message = |file: Bytes| match datasets::read_parquet::<EpochRow>(&place(), file) {
+        Err(ArtifactError::Damaged { object, message }) => (object, message).1,
+        other => panic!("{other:?}"),
+    };
+    assert!(message(file.clone()).contains("`epochs`"));
+    assert!(message(Bytes::from_static(b"PAR1 and nothing")).contains("Parquet"));
+    assert!(message(Bytes::new()).contains("Parquet"));
+    for end in (0..file.len()).step_by(97) {
+        assert!(datasets::read_parquet::<NeuronRow>(&place(), file.slice(..end)).is_err(), "{end} bytes");
+    }
+    let mut rng = Rng::new(5);
+    for _ in 0..500 {
+        let mut bytes = file.to_vec();
+        let at = rng.below(bytes.len());
+        bytes[at] ^= 1 << rng.below(8);
+        // Whatever comes out, it comes out as rows or as an error.
+        let _ = datasets::read_parquet::<NeuronRow>(&place(), bytes.into());
+    }
+    let error = datasets::read_jsonl::<WeightRow>(&place(), b"{\"block\":1}\n").unwrap_err().to_string();
+    assert!(error.contains("local/file") && error.contains("line 1"), "{error}");
+    let mut jsonl = Vec::new();
+    datasets::write_jsonl(&rows(1, epoch), &mut jsonl).unwrap();
+    let wrong = String::from_utf8(jsonl).unwrap().replace("\"dividend\"", "\"earned\"");
+    assert!(datasets::read_jsonl::<EpochRow>(&place(), wrong.as_bytes()).is_err());
+}
+
+/// What the views say of real blocks is what the rows say.
+#[tokio::test]
+async fn rows_of_real_subnets_are_what_the_views_say() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sentinel-cli/assets/sample");
+    let source = ArchiveSource::open(Arc::new(ObjectStorage::local(folder).unwrap()), None).await.unwrap();
+    for number in [50, 150, 303] {
+        let at = source.header(BlockId::Number(number)).await.unwrap().reference();
+        let netuid = NetUid(1);
+        let graph = metagraph::read(&source, &at, netuid, Depth::Full).await.unwrap();
+        let neurons = NeuronRow::of(&graph, Some(9));
+        assert_eq!(neurons.len(), graph.len());
+        for (row, neuron) in neurons.iter().zip(graph.iter()) {
+            assert_eq!((row.block, row.netuid, row.uid, row.hotkey), (number, netuid, neuron.uid, neuron.hotkey));
+            assert_eq!((row.total_stake, row.dividends), (neuron.total_stake, neuron.dividends));
+            assert_eq!(row.incentive_by_mechanism.as_deref(), neuron.incentive.as_ref().map(std::slice::from_ref));
+            assert_eq!(row.alpha_dividends, None, "no dynamic TAO yet");
+        }
+        check(&neurons);
+        let found = weights::read(&source, &at, netuid).await.unwrap();
+        let rows = WeightRow::of(&found, None);
+        let own = &found.mechanisms[0];
+        assert_eq!(rows.iter().filter(|row| row.weight.is_some()).count(), own.weights.entries());
+        assert_eq!(rows.iter().filter(|row| row.bond.is_some()).count(), own.bonds.entries());
+        assert!(rows.iter().all(|row| row.weight == own.weights.get(row.from_uid, row.to_uid)));
+        check(&rows);
+        let settings = hyperparameters::read(&source, &at, Some(netuid)).await.unwrap();
+        let rows = HyperparameterRow::of(&settings[0], &at, Some(9));
+        assert_eq!(rows.len(), settings[0].hyperparameters.len());
+        let tempo = rows.iter().find(|row| row.name == "tempo").unwrap();
+        assert_eq!((tempo.raw.parse().ok(), tempo.unit.as_str()), (tempo.value, "blocks"));
+        let kappa = rows.iter().find(|row| row.name == "kappa").unwrap();
+        assert!(kappa.value.unwrap() < 1.0 && kappa.raw.parse::<u16>().unwrap() > 1);
+        check(&rows);
+    }
+}
