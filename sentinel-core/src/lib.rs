@@ -36,7 +36,7 @@
 //! `default-features = false` is the codec and the arithmetic alone ([`chain`], [`decode`], [`apy`], and what [`subnet`] makes of
 //! raw answers), with no async runtime and no TLS. `source` adds the traits and views, `rpc` nodes, `storage` object stores,
 //! `archive` recordings; `rpc` and `archive` are on by default.
-//! `sim` adds a simulated network, `test-util` the.
+//! `sim` adds a simulated network, `test-util` the conformance suites.
 
 pub mod apy;
 #[cfg(feature = "archive")]

@@ -59,7 +59,7 @@ use self::follow::Clock;
 use self::state::Context;
 use self::timeline::Timeline;
 use self::world::World;
-use super::{SIMULATED_CHAIN, BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
+use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SIMULATED_CHAIN, SourceError};
 use crate::chain::{AccountId, BlockId, BlockRef, Finality, NetUid};
 use crate::decode::Runtime;
 

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn what_fitted_is_not_given_up_for_what_did_not() {
         let portion = Portion::new(1000);
-        (portion.too_large(1000), portion.fitted());
+        portion.too_large(1000);
+        portion.fitted();
         assert_eq!(portion.now(), 750);
         portion.too_large(750);
         assert_eq!(portion.now(), 500);
