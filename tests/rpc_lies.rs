@@ -62,7 +62,8 @@ async fn a_header_of_another_block() -> Outcome {
 #[tokio::test]
 async fn a_header_that_does_not_hash_to_what_was_asked() -> Outcome {
     let (node, source) = upgrading().await?;
-    let five = source.header(5.into()).await?;
+    // By another source: a header that is known is not asked for again.
+    let five = connect(&node).await?.header(5.into()).await?;
     node.script(
         "chain_getHeader",
         Answer::edited(|mut header| {
@@ -88,7 +89,7 @@ async fn a_header_that_does_not_hash_to_what_was_asked() -> Outcome {
 #[tokio::test]
 async fn the_genesis_in_place_of_another_block() -> Outcome {
     let (node, source) = upgrading().await?;
-    let five = source.header(5.into()).await?.hash;
+    let five = connect(&node).await?.header(5.into()).await?.hash;
     let genesis = source.header(0.into()).await?;
     let header = json!({
         "parentHash": genesis.header.parent_hash,
@@ -263,7 +264,7 @@ async fn metadata_of_another_version() -> Outcome {
 #[tokio::test]
 async fn answers_of_the_wrong_shape() -> Outcome {
     let (node, source) = upgrading().await?;
-    let at = source.header(5.into()).await?.reference();
+    let at = connect(&node).await?.header(5.into()).await?.reference();
     for nonsense in [json!(1), json!("0xabc"), json!("text"), json!([1]), json!({"a": 1}), json!([[[[]]]])] {
         for method in [
             "chain_getBlock",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -9,6 +10,8 @@ use sentinel_core::chain::BlockRef;
 use sentinel_core::conformance::{self, ChainFacts};
 use sentinel_core::decode::{Outcome, storage_prefix};
 use sentinel_core::source::{BlockSource, SimAction, SimBuilder, SimSource};
+use sentinel_support::node::Node;
+use sentinel_support::rpc::connect;
 
 type Checked = Result<(), Box<dyn Error>>;
 
@@ -37,6 +40,58 @@ async fn whole_state(sim: &SimSource, number: u64) -> Result<Vec<(Bytes, Bytes)>
     Ok(sim.storage_prefix(at(sim, number).await?, Bytes::new()).try_collect().await?)
 }
 
+const ALERTING_CALLS: &[&str] = &[
+    "Timestamp.set",
+    "Balances.transfer_keep_alive",
+    "Sudo.sudo",
+    "Utility.batch",
+    "Utility.force_batch",
+    "Proxy.proxy",
+    "Multisig.as_multi",
+    "Commitments.set_commitment",
+    "SubtensorModule.add_stake",
+    "SubtensorModule.remove_stake",
+    "SubtensorModule.move_stake",
+    "SubtensorModule.set_weights",
+    "SubtensorModule.commit_weights",
+    "SubtensorModule.reveal_weights",
+    "SubtensorModule.commit_timelocked_weights",
+    "SubtensorModule.burned_register",
+    "SubtensorModule.register_network",
+    "SubtensorModule.serve_axon",
+    "SubtensorModule.swap_coldkey_announced",
+];
+
+const ALERTING_EVENTS: &[&str] = &[
+    "System.ExtrinsicFailed",
+    "System.NewAccount",
+    "Balances.Transfer",
+    "Sudo.Sudid",
+    "Multisig.MultisigExecuted",
+    "Proxy.ProxyExecuted",
+    "Utility.BatchInterrupted",
+    "Commitments.Commitment",
+    "SubtensorModule.StakeAdded",
+    "SubtensorModule.StakeRemoved",
+    "SubtensorModule.StakeMoved",
+    "SubtensorModule.WeightsSet",
+    "SubtensorModule.WeightsCommitted",
+    "SubtensorModule.WeightsRevealed",
+    "SubtensorModule.TimelockedWeightsRevealed",
+    "SubtensorModule.NeuronRegistered",
+    "SubtensorModule.NetworkAdded",
+    "SubtensorModule.NetworkRemoved",
+    "SubtensorModule.NetworkDissolveCleanupCompleted",
+    "SubtensorModule.TakeDecreased",
+    "SubtensorModule.HotkeySwapped",
+    "SubtensorModule.ColdkeySwapAnnounced",
+    "SubtensorModule.ColdkeySwapped",
+    "SubtensorModule.EpochSkipped",
+    "SubtensorModule.IncentiveAlphaEmittedToMiners",
+    "SubtensorModule.AxonServed",
+    "SubtensorModule.BasketDeposited",
+];
+
 #[tokio::test]
 async fn every_extrinsic_and_event_decodes() -> Checked {
     let sim = busy().build()?;
@@ -60,7 +115,14 @@ async fn every_extrinsic_and_event_decodes() -> Checked {
             events.insert(format!("{}.{}", event.pallet(), event.name()));
         }
     }
-    println!("{calls:?}\n{events:?}\n{failures:?}");
+    // Whatever somebody may want to be told of is there.
+    for call in ALERTING_CALLS {
+        assert!(calls.contains(*call), "{call} is in none of the blocks: {calls:?}");
+    }
+    for event in ALERTING_EVENTS {
+        assert!(events.contains(*event), "{event} is in none of the blocks: {events:?}");
+    }
+    assert!(failures.len() > 10, "{failures:?}");
     Ok(())
 }
 
@@ -85,7 +147,7 @@ async fn every_value_of_the_state_decodes() -> Checked {
         let keys: Vec<Bytes> = state.iter().map(|(key, _)| key.clone()).collect();
         let values = sim.storage(&block, &keys).await?;
         assert!(values.into_iter().zip(&state).all(|(value, (_, expected))| value.as_ref() == Some(expected)));
-        println!("{number}: {} values of {} items", state.len(), items.len());
+        assert!(items.len() > 120, "block {number}: {} items", items.len());
     }
     Ok(())
 }
@@ -124,5 +186,27 @@ async fn the_simulated_network_conforms() -> Checked {
         calls: vec![(60, "Core_version".to_owned(), Vec::new())],
         missing_calls: vec![(60, "NoSuchApi_nothing".to_owned())],
     };
-    Ok(conformance::block_source(&sim, &facts).await?)
+    conformance::block_source(&sim, &facts).await?;
+    let node = Node::serve(Arc::new(sim)).await?;
+    Ok(conformance::block_source(&connect(&node).await?, &facts).await?)
+}
+
+/// A head that is moved by hand is followed.
+#[tokio::test]
+async fn new_blocks_come_when_they_are_made() -> Checked {
+    let sim = busy().head(10).build()?;
+    let mut blocks = sim.finalized(9);
+    for number in 9..=10 {
+        assert_eq!(blocks.try_next().await?.ok_or("a block")?.reference().number, number);
+    }
+    let late = tokio::spawn({
+        let sim = sim.clone();
+        async move { sim.finalized(12).try_next().await.map(|block| block.map(|block| block.reference().number)) }
+    });
+    tokio::task::yield_now().await;
+    assert!(sim.header(11.into()).await.is_err(), "it is not there yet");
+    sim.advance(2);
+    assert_eq!(late.await??, Some(12));
+    assert_eq!(blocks.try_next().await?.ok_or("a block")?.reference().number, 11);
+    Ok(())
 }

@@ -11,7 +11,7 @@ type Checked<T = ()> = Result<T, Box<dyn Error>>;
 const TEMPO: u16 = 25;
 
 fn quiet(subnets: u16) -> SimBuilder {
-    SimSource::builder().subnets(subnets).uids(8).tempo(TEMPO).traffic(0).head(400)
+    SimSource::builder().subnets(subnets).uids(20).tempo(TEMPO).traffic(0).head(400)
 }
 
 async fn pinned(sim: &SimSource, number: u64) -> Checked<BlockRef> {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::sync::Arc;
 
 use sentinel_core::apy::Split;
 use sentinel_core::chain::{AccountId, BlockRef, NetUid};
 use sentinel_core::source::{BlockSource, Happened, HistoryEntry, LedgerEntry, SimAction, SimSource, SourceError};
+use sentinel_core::source::{BlockSourceExt, RpcOptions, RpcSource};
 use sentinel_core::subnet::SubnetError;
 use sentinel_core::subnet::epochs::{clocks, discover};
 use sentinel_core::subnet::returns::{self, Span, SubnetReturns};
+use sentinel_support::node::Node;
 
 type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -219,6 +222,29 @@ async fn clocks_foresee_the_epochs_that_run() -> Checked {
         assert!(!clock.ran_here());
         let there = pinned(&sim, first).await?;
         assert!(clocks(&sim, &there, &[clock.netuid]).await?[0].ran_here());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_of_a_block_takes_few_requests() -> Checked {
+    let sim = SimSource::builder().subnets(32).uids(64).tempo(40).traffic(0).head(100).build()?;
+    let node = Node::serve(Arc::new(sim)).await?;
+    let source = RpcSource::connect(&node.ws_url(), RpcOptions::default()).await?;
+    let at = source.header(90.into()).await?.reference();
+    // Which runtime wrote it is known from here on.
+    source.writer(&at).await?;
+    let netuids: Vec<NetUid> = (1..=32).map(NetUid).collect();
+    let (calls, all) = (node.calls().len(), returns::inputs(&source, &at, &netuids, &[]).await?);
+    let calls: Vec<String> = node.calls().into_iter().skip(calls).map(|call| call.method).collect();
+    let pools: usize = all.subnets.iter().map(|subnet| subnet.pools.len()).sum();
+    println!("{pools} pools of 32 subnets: {calls:?}");
+    assert!(pools > 300 && calls.len() <= 4, "{calls:?}");
+    for subnet in &all.subnets {
+        assert!(subnet.spot.is_some() && subnet.clock.exists, "{subnet:?}");
+        for pool in &subnet.pools {
+            assert!(pool.epoch.outcome().is_ok() && pool.take.is_some(), "{pool:?}");
+        }
     }
     Ok(())
 }

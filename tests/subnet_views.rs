@@ -169,6 +169,7 @@ async fn a_metagraph_of_218_takes_as_many() -> Outcome {
         same_neurons(&found, &world.subnet, depth == Depth::Full);
         if depth == Depth::Full {
             same_mechanisms(&found, &world.subnet, false);
+            assert_eq!(found.neurons.own_stake.as_ref(), Some(&world.subnet.alpha_stake), "from storage");
         }
         assert_eq!(found.neurons.alpha_stake, None, "there is none before dynamic TAO");
         assert_eq!((found.info.price, found.info.price_inputs, found.info.mechanism_count), (None, None, Some(1)));

@@ -1,6 +1,7 @@
 //! Flags and commands.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sentinel_core::chain::{BlockId, NetUid};
@@ -22,8 +23,8 @@ pub(crate) struct Cli {
 /// Flags that every command takes, before or after its name.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Network to read: finney, test, local, archive, sample (built in, no node needed), a ws://, wss://, http:// or
-    /// https:// URL, or file://DIR for a recording
+    /// Network to read: finney, test, local, archive, sample (real blocks, built in), sim (a simulation, built in), a
+    /// ws://, wss://, http:// or https:// URL, or file://DIR for a recording
     /// (file://DIR#NAME where a directory holds several). Given several times, the next one is tried when one cannot be
     /// reached.
     #[arg(
@@ -48,6 +49,9 @@ pub(crate) struct Common {
     /// Leave out what is long or takes a second look: weights, bonds, identities, addresses of the EVM.
     #[arg(short, long, global = true)]
     pub(crate) lite: bool,
+    /// Seconds between blocks of `--network sim`, such as 12 or 0.5; 0: no new blocks.
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "12", value_parser = seconds)]
+    pub(crate) sim_interval: Duration,
     /// Form of the output on stdout.
     #[arg(short, long, global = true, value_enum, ignore_case = true, default_value = "table")]
     pub(crate) format: Format,
@@ -101,6 +105,12 @@ impl Common {
         self.netuid.ok_or_else(missing)
     }
 
+    /// Time between blocks of the simulated network.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sim_interval(&self) -> Duration {
+        self.sim_interval
+    }
+
     /// The networks to try, in order. An empty variable is one that is not set.
     pub(crate) fn networks(&self) -> Vec<&str> {
         let mut names: Vec<&str> =
@@ -110,6 +120,16 @@ impl Common {
         }
         names
     }
+}
+
+/// A number of seconds, up to a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    let whole_day = 86_400.0;
+    if !(0.0..=whole_day).contains(&seconds) {
+        return Err("expected 0 to 86400 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 /// A flag that some commands have no use for.

@@ -34,8 +34,13 @@ pub(crate) async fn open_named(
     let networks = common.networks().into_iter().map(str::parse).collect::<Result<Vec<Network>, _>>()?;
     let mut failures = Vec::new();
     for network in networks {
-        match open_one(&network, &options).await {
-            Ok(source) => return Ok((network, source)),
+        match open_one(&network, &options, common).await {
+            Ok(source) => {
+                if network.is_simulated() {
+                    tracing::warn!("simulated network: nothing below is real");
+                }
+                return Ok((network, source));
+            }
             Err(error) => failures.push(error),
         }
     }
@@ -49,9 +54,10 @@ pub(crate) async fn open_named(
     }
 }
 
-async fn open_one(network: &Network, options: &RpcOptions) -> Result<Arc<dyn BlockSource>, CliError> {
+async fn open_one(network: &Network, options: &RpcOptions, common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
     match network {
         Network::Sample => archive(sample::storage().await?, None).await,
+        Network::Sim => simulated(common),
         Network::Recording(path) => {
             let (folder, name) = match path.split_once('#') {
                 Some((folder, name)) => (folder, Some(name.parse()?)),
@@ -68,6 +74,19 @@ async fn open_one(network: &Network, options: &RpcOptions) -> Result<Arc<dyn Blo
             None => Err(CliError::Failed(format!("the network {network} has no endpoint"))),
         },
     }
+}
+
+#[cfg(feature = "sim")]
+fn simulated(common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
+    let network = sentinel_core::source::SimBuilder::default_network();
+    Ok(Arc::new(network.interval(Some(common.sim_interval())).build()?))
+}
+
+#[cfg(not(feature = "sim"))]
+fn simulated(_: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
+    Err(CliError::Failed(
+        "this program was built without the simulated network: build it with --features sim".to_owned(),
+    ))
 }
 
 async fn archive(storage: Arc<dyn Storage>, name: Option<NetworkWord>) -> Result<Arc<dyn BlockSource>, CliError> {

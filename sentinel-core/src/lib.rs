@@ -4,7 +4,7 @@
 //! into facts, offline. Three steps lead everywhere:
 //!
 //! 1. **Open a source.** [`RpcSource`](source::RpcSource) is a node, [`ArchiveSource`](source::ArchiveSource) a recording,
-//!    [`MemorySource`](source::MemorySource) a chain made up by a test.
+//!    [`MemorySource`](source::MemorySource) a chain made up by a test, `SimSource` a whole simulated network.
 //! 2. **Pin a block.** [`header`](source::BlockSource::header) and [`head`](source::BlockSource::head) give a [`BlockRef`];
 //!    everything read at it sees one state.
 //! 3. **Read.** Typed views are in [`subnet`]; [`block`](source::BlockSource::block) gives a whole block, which
@@ -36,7 +36,7 @@
 //! `default-features = false` is the codec and the arithmetic alone ([`chain`], [`decode`], [`apy`], and what [`subnet`] makes of
 //! raw answers), with no async runtime and no TLS. `source` adds the traits and views, `rpc` nodes, `storage` object stores,
 //! `archive` recordings; `rpc` and `archive` are on by default.
-//! `test-util` adds the conformance suites.
+//! `sim` adds a simulated network, `test-util` the conformance suites.
 
 pub mod apy;
 #[cfg(feature = "archive")]

@@ -55,11 +55,13 @@ pub struct NodeOptions {
     /// Metadata that the runtimes offer besides the one of the source, in other metadata versions; assigned to runtimes
     /// by the spec version inside.
     pub more_metadata: Vec<Vec<u8>>,
+    /// The loopback port to listen on; 0 for any that is free.
+    pub port: u16,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        Self { max_response: 256 * 1024 * 1024, more_metadata: Vec::new() }
+        Self { max_response: 256 * 1024 * 1024, more_metadata: Vec::new(), port: 0 }
     }
 }
 
@@ -93,14 +95,14 @@ impl Node {
     /// # Errors
     /// Where no port can be had.
     pub async fn serve_with(source: Arc<dyn BlockSource>, options: NodeOptions) -> io::Result<Self> {
-        let max_response = options.max_response;
+        let NodeOptions { max_response, port, .. } = options;
         let shared = Arc::new(Shared {
             chain: Chain::new(source, options.more_metadata),
             calls: Mutex::new(Vec::new()),
             script: Script::default(),
             listener: Listener::default(),
         });
-        let address = server::start(Arc::clone(&shared), max_response).await?;
+        let address = server::start(Arc::clone(&shared), max_response, port).await?;
         Ok(Self { shared, address })
     }
 

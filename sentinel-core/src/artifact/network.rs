@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::ArtifactError;
 use crate::chain::{BlockHash, Network};
 
-/// The word that stands for a network in a key: `finney`, `test`, `local`, `sample`, or `chain-` and the start of a
+/// The word that stands for a network in a key: `finney`, `test`, `local`, `sample`, `sim`, or `chain-` and the start of a
 /// genesis hash. Never the name that a chain gives itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetworkWord(Box<str>);
@@ -19,6 +19,7 @@ impl NetworkWord {
             Network::Test => Self("test".into()),
             Network::Local => Self("local".into()),
             Network::Sample => Self("sample".into()),
+            Network::Sim => Self("sim".into()),
             Network::Url(_) | Network::Recording(_) => {
                 Self(format!("chain-{}", const_hex::encode(&genesis.0[..8])).into())
             }

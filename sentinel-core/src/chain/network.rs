@@ -26,6 +26,8 @@ pub enum Network {
     Archive,
     /// The recording of real blocks that `sentinel-cli` carries inside.
     Sample,
+    /// A simulation: nothing of it is real.
+    Sim,
     /// A recording in a directory.
     Recording(String),
     /// A node given by its URL.
@@ -35,7 +37,7 @@ pub enum Network {
 /// A text that names no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown network `{0}`: use finney, test, local, archive, sample, a ws://, wss://, http:// or https:// URL, or file://DIR for a recording"
+    "unknown network `{0}`: use finney, test, local, archive, sample, sim, a ws://, wss://, http:// or https:// URL, or file://DIR for a recording"
 )]
 pub struct NetworkError(pub String);
 
@@ -47,9 +49,16 @@ impl Network {
             Self::Test => Some("wss://test.finney.opentensor.ai:443"),
             Self::Local => Some("ws://127.0.0.1:9944"),
             Self::Archive => Some("wss://archive.chain.opentensor.ai:443"),
-            Self::Sample | Self::Recording(_) => None,
+            Self::Sample | Self::Sim | Self::Recording(_) => None,
             Self::Url(url) => Some(url),
         }
+    }
+}
+
+impl Network {
+    /// Whether what is read there was made up.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Self::Sim)
     }
 }
 
@@ -63,6 +72,7 @@ impl FromStr for Network {
             "local" => Ok(Self::Local),
             "archive" => Ok(Self::Archive),
             "sample" => Ok(Self::Sample),
+            "sim" => Ok(Self::Sim),
             url => {
                 if let Some(folder) = url.strip_prefix("file://").filter(|folder| !folder.is_empty()) {
                     return Ok(Self::Recording(folder.to_owned()));
@@ -88,6 +98,7 @@ impl fmt::Display for Network {
             Self::Local => "local",
             Self::Archive => "archive",
             Self::Sample => "sample",
+            Self::Sim => "sim",
             Self::Url(url) => return f.write_str(&without_secrets(url)),
         })
     }

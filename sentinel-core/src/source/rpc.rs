@@ -49,7 +49,7 @@ pub struct RpcOptions {
     pub max_response: u32,
     /// Keys per `state_getKeysPaged`; nodes refuse more than 1000. Halved when an answer is too large.
     pub page: usize,
-    /// Keys per `state_queryStorageAt`. Halved when an answer is too large: nodes limit bytes, not keys. 4000.
+    /// Keys per `state_queryStorageAt`. Halved when an answer is too large: nodes limit bytes, not keys. 16,000.
     pub batch: usize,
     /// How often the head is asked for where there are no subscriptions, and the pause after an error. 3 s.
     pub poll_interval: Duration,
@@ -64,7 +64,7 @@ impl Default for RpcOptions {
             request_timeout: Duration::from_secs(30),
             max_response: 64 * 1024 * 1024,
             page: 1000,
-            batch: 4000,
+            batch: 16_000,
             poll_interval: Duration::from_secs(3),
             silence: Duration::from_secs(60),
         }
@@ -90,6 +90,7 @@ struct Inner {
     node: Node,
     runtimes: Runtimes,
     timestamps: Recent<u64>,
+    headers: Recent<HashedHeader>,
     manners: Manners,
     genesis_hash: OnceCell<BlockHash>,
     identity: OnceCell<ChainIdentity>,
@@ -120,6 +121,7 @@ impl RpcSource {
             node,
             runtimes: Runtimes::new(),
             timestamps: Recent::new(),
+            headers: Recent::new(),
             manners,
             genesis_hash: OnceCell::new(),
             identity: OnceCell::new(),

@@ -117,7 +117,7 @@ impl SimSource {
         let world = self.world_at(number.into())?;
         let mut entries = Vec::new();
         for subnet in world.subnets.values() {
-            for (hotkey, pool) in &subnet.pools {
+            for (hotkey, pool) in subnet.pools.iter() {
                 entries.extend(pool.members.iter().map(|(coldkey, member)| LedgerEntry {
                     netuid: NetUid(subnet.netuid),
                     hotkey: AccountId(*hotkey),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use jsonrpsee::types::ErrorObjectOwned;
 use parity_scale_codec::Encode;
-use sentinel_core::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
+use sentinel_core::chain::{AccountId, BlockHash, BlockId, BlockRef, Finality, Header};
 use sentinel_core::decode::Runtime;
 use sentinel_core::source::{BlockSource, SourceError};
 use serde_json::{Value, json};
@@ -17,14 +17,23 @@ pub(super) const METHODS: &[&str] = &[
     "chain_getBlock",
     "chain_getBlockHash",
     "chain_getFinalizedHead",
+    "chain_getHead",
     "chain_getHeader",
+    "rpc_methods",
     "state_call",
     "state_getKeysPaged",
     "state_getMetadata",
     "state_getRuntimeVersion",
     "state_getStorage",
+    "state_getStorageAt",
     "state_queryStorageAt",
+    "system_accountNextIndex",
     "system_chain",
+    "system_chainType",
+    "system_health",
+    "system_name",
+    "system_properties",
+    "system_version",
 ];
 
 type Outcome<T = Value> = Result<T, ErrorObjectOwned>;
@@ -57,11 +66,21 @@ impl Chain {
         let param = |index: usize| params.get(index).unwrap_or(&Value::Null);
         match method {
             "system_chain" => Ok(json!(self.source.identity().await.map_err(internal)?.chain)),
+            "system_name" => Ok(json!("sentinel test node")),
+            "system_version" => Ok(json!(env!("CARGO_PKG_VERSION"))),
+            "system_chainType" => Ok(json!("Development")),
+            "system_properties" => {
+                Ok(json!({"isEthereum": false, "ss58Format": 42, "tokenDecimals": 9, "tokenSymbol": "TAO"}))
+            }
+            "system_health" => Ok(json!({"peers": 0, "isSyncing": false, "shouldHavePeers": false})),
+            "system_accountNextIndex" => self.next_index(param(0)).await,
+            "rpc_methods" => Ok(json!({"methods": METHODS})),
+            "chain_getHead" => Ok(json!(self.head(Finality::Best).await?.hash)),
             "chain_getFinalizedHead" => Ok(json!(self.head(Finality::Finalized).await?.hash)),
             "chain_getBlockHash" => self.block_hash(param(0)).await,
             "chain_getHeader" => self.header(param(0)).await,
             "chain_getBlock" => self.block(param(0)).await,
-            "state_getStorage" => {
+            "state_getStorage" | "state_getStorageAt" => {
                 let at = self.state(param(1)).await?;
                 let values = self.source.storage(&at, &[bytes(param(0))?]).await;
                 Ok(values.map_err(|error| state_error(error, &at))?.pop().flatten().map_or(Value::Null, hex))
@@ -84,6 +103,8 @@ impl Chain {
                 version.insert("implVersion".to_owned(), json!(known.impl_version));
                 version.insert("transactionVersion".to_owned(), json!(known.transaction_version));
                 version.insert("apis".to_owned(), json!([]));
+                version.insert("authoringVersion".to_owned(), json!(known.authoring_version));
+                version.insert("stateVersion".to_owned(), json!(known.state_version));
                 Ok(Value::Object(version))
             }
             _ => Err(ErrorObjectOwned::owned(-32601, "Method not found", None::<()>)),
@@ -94,10 +115,27 @@ impl Chain {
         self.source.head(finality).await.map_err(internal)
     }
 
+    /// How many extrinsics an account has sent: its nonce.
+    async fn next_index(&self, address: &Value) -> Outcome {
+        let account: Option<AccountId> = address.as_str().and_then(|address| address.parse().ok());
+        let account = account.ok_or_else(|| invalid("an address"))?;
+        let at = self.head(Finality::Best).await?;
+        let answer = self.source.call(&at, "AccountNonceApi_account_nonce", &account.0).await;
+        let nonce = answer.map_err(|error| state_error(error, &at))?;
+        Ok(json!(u32::from_le_bytes(nonce[..].try_into().map_err(|_| invalid("a nonce of 4 bytes"))?)))
+    }
+
     async fn block_hash(&self, number: &Value) -> Outcome {
         let number = match number {
             Value::Null => return Ok(json!(self.head(Finality::Best).await?.hash)),
-            number => number.as_u64().ok_or_else(|| invalid("a block number"))?,
+            Value::Array(numbers) => {
+                let mut hashes = Vec::with_capacity(numbers.len());
+                for number in numbers {
+                    hashes.push(Box::pin(self.block_hash(number)).await?);
+                }
+                return Ok(Value::Array(hashes));
+            }
+            number => height(number).ok_or_else(|| invalid("a block number"))?,
         };
         match self.source.header(BlockId::Number(number)).await {
             Ok(header) => Ok(json!(header.hash)),
@@ -233,12 +271,19 @@ pub(super) fn header_json(header: &Header) -> Value {
     })
 }
 
+/// A height as a number, or as the hex of one.
+fn height(value: &Value) -> Option<u64> {
+    let digits = || u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok();
+    value.as_u64().or_else(digits)
+}
+
 fn hex(bytes: impl AsRef<[u8]>) -> Value {
     Value::String(const_hex::encode_prefixed(bytes))
 }
 
 fn bytes(value: &Value) -> Outcome<Bytes> {
-    let digits = value.as_str().and_then(|text| text.strip_prefix("0x")).ok_or_else(|| invalid("hex"))?;
+    // Real nodes take it with and without 0x.
+    let digits = value.as_str().ok_or_else(|| invalid("hex"))?;
     const_hex::decode(digits).map(Bytes::from).map_err(|_| invalid("hex"))
 }
 

@@ -58,8 +58,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) async fn start(shared: Arc<Shared>, max_response: u32) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+pub(super) async fn start(shared: Arc<Shared>, max_response: u32, port: u16) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     let module = module(Arc::clone(&shared)).map_err(io::Error::other)?;
     let config = ServerConfig::builder().max_response_body_size(max_response).max_request_body_size(64 << 20).build();
@@ -139,10 +139,29 @@ fn module(shared: Arc<Shared>) -> Result<RpcModule<Arc<Shared>>, jsonrpsee::core
             Arc::clone(&shared).subscription(finality, subscribe, sink).await
         })?;
     }
+    module.register_subscription(
+        "state_subscribeRuntimeVersion",
+        "state_runtimeVersion",
+        "state_unsubscribeRuntimeVersion",
+        |_, sink, shared, _| async move { Arc::clone(&shared).runtime_version(sink).await },
+    )?;
     Ok(module)
 }
 
 impl Shared {
+    /// Notifies of the present runtime once; upgrades are not followed.
+    async fn runtime_version(&self, pending_sink: PendingSubscriptionSink) -> Result<(), SubscriptionError> {
+        self.log("state_subscribeRuntimeVersion", &Value::Array(Vec::new()));
+        let sink = pending_sink.accept().await?;
+        let version = self.chain.answer("state_getRuntimeVersion", &[]).await;
+        let version = version.map_err(|error| error.message().to_owned())?;
+        let message: Box<RawValue> = serde_json::value::to_raw_value(&version)?;
+        if sink.send(message).await.is_ok() {
+            sink.closed().await;
+        }
+        Ok(())
+    }
+
     fn log(&self, method: &str, params: &Value) {
         self.calls().push(Call { method: method.to_owned(), params: params.clone() });
     }

@@ -33,8 +33,16 @@ impl Inner {
 
     pub(super) async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
         let hash = self.resolve(id).await?;
+        // What was checked against its hash never changes; a number may come to mean another block.
+        if let (BlockId::Hash(_), Some(known)) = (id, self.headers.get(&hash)) {
+            return Ok(known);
+        }
         match self.node.header_by_hash(hash).await? {
-            Some(header) => self.checked(id, hash, header).await,
+            Some(header) => {
+                let header = self.checked(id, hash, header).await?;
+                self.headers.insert(hash, header.clone());
+                Ok(header)
+            }
             None => Err(self.missing(id).await),
         }
     }

@@ -137,23 +137,31 @@ impl Inner {
             .await
     }
 
-    /// All keys under `prefix` with their values. While the values of a page are read, the next page is on its way.
+    /// All keys under `prefix` with their values, in portions of as many as one request takes. While the values of a portion
+    /// are read, the keys of the next one are on their way.
     pub(super) fn prefix<'a>(&'a self, at: BlockRef, prefix: Bytes) -> BoxStream<'a, Result<KeyValue, SourceError>> {
-        let pages = stream::try_unfold(Page::First, move |page| {
+        let portions = stream::try_unfold(None::<Keys>, move |portion| {
             let prefix = prefix.clone();
             async move {
-                let keys = match page {
-                    Page::Last => return Ok::<_, SourceError>(None),
-                    Page::Keys(keys) => keys,
-                    Page::First => self.page(&at, &prefix, None).await?,
+                let Keys { keys, rest, fills_pages } = match portion {
+                    Some(portion) => portion,
+                    None => {
+                        let first = self.keys(&at, &prefix, None, false).await?;
+                        if first.keys.is_empty() {
+                            // Nothing there, or no such state? Only the block number tells.
+                            self.storage(&at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
+                        }
+                        first
+                    }
                 };
-                let Some(last) = keys.last().cloned() else {
-                    // Nothing there, or no such state? Only the block number tells.
-                    self.storage(&at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
-                    return Ok(None);
+                let Some(last) = keys.last() else { return Ok::<_, SourceError>(None) };
+                let next = async {
+                    match rest {
+                        true => self.keys(&at, &prefix, Some(last), fills_pages).await,
+                        false => Ok(Keys::default()),
+                    }
                 };
-                let (values, next) =
-                    future::try_join(self.storage(&at, &keys), self.page(&at, &prefix, Some(&last))).await?;
+                let (values, next) = future::try_join(self.storage(&at, &keys), next).await?;
                 let mut pairs = Vec::with_capacity(keys.len());
                 for (key, value) in keys.into_iter().zip(values) {
                     let value = value.ok_or_else(|| {
@@ -162,11 +170,35 @@ impl Inner {
                     })?;
                     pairs.push((key, value));
                 }
-                let next = if next.is_empty() { Page::Last } else { Page::Keys(next) };
-                Ok(Some((stream::iter(pairs.into_iter().map(Ok)), next)))
+                Ok(Some((stream::iter(pairs.into_iter().map(Ok)), Some(next))))
             }
         });
-        pages.try_flatten().boxed()
+        portions.try_flatten().boxed()
+    }
+
+    /// The next keys under `prefix`, page by page, until they fill a request for their values.
+    ///
+    /// A node that has filled a page gives as many keys as it is asked for, so that a short page is the last one. Any other
+    /// may have a limit of its own: only an empty page says that there is no more.
+    async fn keys(
+        &self,
+        at: &BlockRef,
+        prefix: &[u8],
+        after: Option<&Bytes>,
+        mut fills_pages: bool,
+    ) -> Result<Keys, SourceError> {
+        let mut keys: Vec<Bytes> = Vec::new();
+        while keys.len() < self.manners.batch.now() {
+            let asked = self.manners.page.now();
+            let page = self.page(at, prefix, keys.last().or(after)).await?;
+            let got = page.len();
+            keys.extend(page);
+            if got == 0 || (fills_pages && got < asked.min(self.manners.page.now())) {
+                return Ok(Keys { keys, rest: false, fills_pages });
+            }
+            fills_pages |= got >= asked;
+        }
+        Ok(Keys { keys, rest: true, fills_pages })
     }
 
     async fn page(&self, at: &BlockRef, prefix: &[u8], after: Option<&Bytes>) -> Result<Vec<Bytes>, SourceError> {
@@ -196,8 +228,12 @@ impl Inner {
     }
 }
 
-enum Page {
-    First,
-    Keys(Vec<Bytes>),
-    Last,
+/// Some of the keys under a prefix.
+#[derive(Debug, Default)]
+struct Keys {
+    keys: Vec<Bytes>,
+    /// Whether there may be more after them.
+    rest: bool,
+    /// Whether the node has filled a page.
+    fills_pages: bool,
 }

@@ -37,9 +37,7 @@ impl Desk<'_, '_> {
 
     /// One of the hotkeys with a permit on a subnet.
     pub(super) fn any_validator(&mut self, netuid: u16) -> Option<u16> {
-        let subnet = self.world.subnet(netuid)?;
-        let validators: Vec<u16> =
-            subnet.neurons.iter().enumerate().filter(|(_, neuron)| neuron.permit).map(|(uid, _)| uid as u16).collect();
+        let validators: Vec<u16> = self.world.subnet(netuid)?.validators().collect();
         let at = self.rng.index(validators.len());
         validators.get(at).copied()
     }

@@ -9,7 +9,7 @@ use super::rng::Rng;
 use super::step::consensus;
 use super::world::settings::{Setting, Settings};
 use super::world::subnet::{Axon, Mechanism, Neuron, Reserves, Row, Schedule, Subnet};
-use super::world::{Account, Globals, People, World};
+use super::world::{Account, Globals, People, Shared, World};
 
 /// One alpha or TAO.
 const COIN: u64 = 1_000_000_000;
@@ -65,7 +65,9 @@ pub(super) fn world(plan: &Plan) -> World {
 /// A new account with so much TAO.
 pub(super) fn rich(world: &mut World, rao: u64) -> Key {
     let key = world.new_key();
-    world.people_mut().accounts.insert(key, Account { nonce: 0, free: rao });
+    let people = world.people_mut();
+    people.accounts.insert(key, Account { nonce: 0, free: rao });
+    people.crowd.push(key);
     key
 }
 
@@ -82,8 +84,9 @@ fn validators(plan: &Plan, world: &mut World) -> Vec<Validator> {
         people.owners.insert(hotkey, coldkey);
         people.accounts.insert(hotkey, Account { nonce: 0, free: COIN });
         // A third keep the default take, which has no row.
-        if !people.takes.len().is_multiple_of(3) || people.takes.is_empty() {
-            people.takes.insert(hotkey, (people.takes.len() as u16 * 1_311) % 11_797);
+        let number = people.owners.len() as u16;
+        if !number.is_multiple_of(3) {
+            people.takes.insert(hotkey, (number * 1_311) % 11_797);
         }
         Validator { hotkey, coldkey }
     };
@@ -92,8 +95,8 @@ fn validators(plan: &Plan, world: &mut World) -> Vec<Validator> {
 
 fn root(plan: &Plan, world: &mut World, rng: &mut Rng, validators: &[Validator]) {
     let mut subnet = empty(0, 0, world.globals.sudo, validators.first().map_or([0; 32], |one| one.hotkey));
-    subnet.name = "root".to_owned();
-    subnet.symbol = "Τ".to_owned();
+    subnet.name = "root".into();
+    subnet.symbol = "Τ".into();
     subnet.settings.set(Setting::Tempo, 100);
     subnet.settings.set(Setting::MaxAllowedUids, 64);
     for validator in validators.iter().take(64) {
@@ -112,13 +115,13 @@ fn root(plan: &Plan, world: &mut World, rng: &mut Rng, validators: &[Validator])
 
 /// One of the nominators of the network; there are about as many as validators have places for.
 fn nominator(plan: &Plan, world: &mut World, rng: &mut Rng) -> Key {
-    let known = world.people.accounts.len() as u64;
+    let known = world.people.crowd.len() as u64;
     let wanted = 20 + u64::from(plan.subnets) * u64::from(plan.uids) / 4;
-    if rng.below(known.max(1) + wanted) < wanted {
+    if known == 0 || rng.below(known + wanted) < wanted {
         return rich(world, rng.between(1_000, 100_000) * COIN);
     }
     let at = rng.index(known as usize);
-    world.people.accounts.keys().nth(at).copied().unwrap_or([0; 32])
+    world.people.crowd[at]
 }
 
 fn empty(netuid: u16, block: u64, owner: Key, owner_hotkey: Key) -> Subnet {
@@ -127,32 +130,32 @@ fn empty(netuid: u16, block: u64, owner: Key, owner_hotkey: Key) -> Subnet {
         registered_at: block,
         owner,
         owner_hotkey,
-        name: format!("Simulated {netuid}"),
-        symbol: symbol(netuid),
+        name: format!("Simulated {netuid}").into(),
+        symbol: symbol(netuid).into(),
         identified: !netuid.is_multiple_of(3),
-        settings: Settings::default(),
+        settings: Settings::default().into(),
         started: None,
         schedule: Schedule::default(),
         reserves: Reserves { quote: 500_000_000_000_000_000, ..Reserves::default() },
         minted: Default::default(),
         pots: Default::default(),
         burn: COIN / 10,
-        neurons: Vec::new(),
-        uids: BTreeMap::new(),
-        pools: BTreeMap::new(),
-        dividends: BTreeMap::new(),
-        last_epoch_stake: BTreeMap::new(),
-        root_dividends: BTreeMap::new(),
-        mechanisms: vec![Mechanism::default()],
-        axons: BTreeMap::new(),
-        prometheus: BTreeMap::new(),
-        commitments: BTreeMap::new(),
-        children: BTreeMap::new(),
-        pending_children: BTreeMap::new(),
-        childkey_takes: BTreeMap::new(),
-        evm: BTreeMap::new(),
-        auto_stake: BTreeMap::new(),
-        successors: BTreeMap::new(),
+        neurons: Shared::default(),
+        uids: Shared::default(),
+        pools: Shared::default(),
+        dividends: Shared::default(),
+        last_epoch_stake: Shared::default(),
+        root_dividends: Shared::default(),
+        mechanisms: vec![Mechanism::default()].into(),
+        axons: Shared::default(),
+        prometheus: Shared::default(),
+        commitments: Shared::default(),
+        children: Shared::default(),
+        pending_children: Shared::default(),
+        childkey_takes: Shared::default(),
+        evm: Shared::default(),
+        auto_stake: Shared::default(),
+        successors: Shared::default(),
         doubled: false,
     }
 }
@@ -196,7 +199,7 @@ fn populate(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: u16, mechanis
     let block = world.number;
     let Some(arc) = world.subnets.remove(&netuid) else { return };
     let mut subnet = Arc::unwrap_or_clone(arc);
-    subnet.mechanisms = vec![Mechanism::default(); mechanisms];
+    subnet.mechanisms = vec![Mechanism::default(); mechanisms].into();
     let skip = usize::from(netuid) * 3;
     let chosen = validators.iter().cycle().skip(skip).take(usize::from(validator_count(plan)).min(validators.len()));
     for validator in chosen {
@@ -265,7 +268,7 @@ pub(super) fn put_neuron(subnet: &mut Subnet, hotkey: Key, block: u64) {
         dividends: 0,
         emission: 0,
     });
-    for mechanism in &mut subnet.mechanisms {
+    for mechanism in subnet.mechanisms.iter_mut() {
         mechanism.incentive.push(0);
         mechanism.consensus.push(0);
         mechanism.last_update.push(block);
@@ -278,7 +281,7 @@ pub(super) fn put_neuron(subnet: &mut Subnet, hotkey: Key, block: u64) {
 pub(super) fn axon(rng: &mut Rng, block: u64) -> Axon {
     let six = rng.chance(1, 8);
     let ip =
-        if six { 0x2001_0db8 << 96 | u128::from(rng.bits()) } else { 0x0a00_0000 | u128::from(rng.below(1 << 24)) };
+        if six { (0x2001_0db8 << 96) | u128::from(rng.bits()) } else { 0x0a00_0000 | u128::from(rng.below(1 << 24)) };
     Axon {
         block,
         version: 900 + rng.below(10) as u32,

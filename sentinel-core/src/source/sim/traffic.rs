@@ -26,19 +26,24 @@ fn validate(desk: &mut Desk<'_, '_>) {
     for netuid in netuids {
         let Some(subnet) = desk.world.subnet(netuid) else { continue };
         let (every, mechanisms) = (subnet.tempo().max(120), subnet.mechanisms.len());
-        let validators = u64::from(subnet.settings.u16(Setting::MaxAllowedValidators));
         let revealing = subnet.mechanisms.iter().any(|mechanism| !mechanism.commits.is_empty());
+        let turn = every / u64::from(subnet.settings.u16(Setting::MaxAllowedValidators)).max(1);
+        // One after the other, so that nobody is forgotten and nobody comes too soon.
+        let block = desk.world.number + u64::from(netuid);
+        let due = turn > 0 && block.is_multiple_of(turn);
+        if !due && !revealing {
+            continue;
+        }
+        let validators: Vec<u16> = subnet.validators().collect();
+        let of_turn = |turn: usize| validators.get(turn % validators.len().max(1)).copied();
         for mechanism in 0..mechanisms {
-            if !desk.rng.chance(validators, every) {
-                continue;
-            }
-            let Some(uid) = desk.any_validator(netuid) else { continue };
+            let Some(uid) = due.then(|| (block / turn) as usize).and_then(of_turn) else { continue };
             if let Some((hotkey, deed)) = desk.new_weights(netuid, uid, mechanism as u8) {
                 desk.submit(hotkey, deed);
             }
         }
-        if revealing && desk.rng.chance(validators * 2, every) {
-            let Some(uid) = desk.any_validator(netuid) else { continue };
+        if revealing && desk.rng.chance(validators.len() as u64 * 2, every) {
+            let Some(uid) = of_turn(desk.rng.index(validators.len())) else { continue };
             if let Some((hotkey, deed)) = desk.reveal_weights(netuid, uid, 0) {
                 desk.submit(hotkey, deed);
             }
@@ -47,23 +52,24 @@ fn validate(desk: &mut Desk<'_, '_>) {
 }
 
 fn something(desk: &mut Desk<'_, '_>) -> Option<()> {
-    match desk.rng.below(100) {
-        0..=29 => stake(desk),
-        30..=39 => transfer(desk),
-        40..=54 => neurons(desk),
-        55..=62 => register(desk),
-        63..=70 => keys(desk),
-        71..=78 => owner(desk),
-        79..=84 => root(desk),
-        85..=93 => wrapped(desk),
+    match desk.rng.below(1_000) {
+        0..=399 => stake(desk),
+        400..=649 => transfer(desk),
+        650..=849 => neurons(desk),
+        850..=864 => register(desk),
+        865..=884 => keys(desk),
+        885..=894 => owner(desk),
+        895..=899 => root(desk),
+        900..=959 => wrapped(desk),
         _ => failing(desk),
     }
 }
 
 /// Somebody with TAO.
 fn anybody(desk: &mut Desk<'_, '_>) -> Option<Key> {
-    let at = desk.rng.index(desk.world.people.accounts.len());
-    desk.world.people.accounts.iter().skip(at).find(|(_, account)| account.free > 10 * COIN).map(|(key, _)| *key)
+    let at = desk.rng.index(desk.world.people.crowd.len());
+    let key = *desk.world.people.crowd.get(at)?;
+    (desk.world.free(&key) > 10 * COIN).then_some(key)
 }
 
 fn stake(desk: &mut Desk<'_, '_>) -> Option<()> {
@@ -71,8 +77,13 @@ fn stake(desk: &mut Desk<'_, '_>) -> Option<()> {
     let uid = if netuid == 0 { desk.any_uid(0)? } else { desk.any_validator(netuid)? };
     let hotkey = desk.hotkey(netuid, uid)?;
     if desk.rng.chance(1, 2) {
-        let coldkey = anybody(desk)?;
         let tao = desk.rng.between(COIN / 100, 5 * COIN);
+        // Most of those who stake more have some already.
+        let known = desk.rng.chance(4, 5).then(|| desk.any_staker(netuid, &hotkey)).flatten();
+        let coldkey = match known {
+            Some((coldkey, _)) => Some(coldkey).filter(|coldkey| desk.world.free(coldkey) > 2 * tao)?,
+            None => anybody(desk)?,
+        };
         let deed = desk.add_stake(coldkey, hotkey, netuid, tao);
         desk.submit(coldkey, deed);
         return Some(());
@@ -94,10 +105,12 @@ fn stake(desk: &mut Desk<'_, '_>) -> Option<()> {
             let other = desk.any_subnet().filter(|other| *other != netuid)?;
             desk.move_stake(coldkey, (hotkey, netuid), (hotkey, other), part)
         }
-        _ => {
+        _ if desk.rng.chance(1, 4) => {
             let other = anybody(desk).filter(|other| *other != coldkey)?;
             desk.transfer_stake(coldkey, other, hotkey, netuid, part)
         }
+        // Whoever leaves takes everything.
+        _ => desk.remove_stake(coldkey, hotkey, netuid, there / 4 * 4 + 1),
     };
     desk.submit(coldkey, deed);
     Some(())

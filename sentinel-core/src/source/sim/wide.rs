@@ -12,7 +12,10 @@ pub(super) fn mul_div(a: u128, b: u128, c: u128) -> u128 {
     if high >= c {
         return u128::MAX;
     }
-    divide(high, low, c)
+    match u64::try_from(c) {
+        Ok(c) => divide_short(high, low, c.into()),
+        Err(_) => divide(high, low, c),
+    }
 }
 
 /// The product as its upper and lower half.
@@ -27,12 +30,19 @@ fn mul(a: u128, b: u128) -> (u128, u128) {
     (high, low)
 }
 
+/// Division by a number of 64 bits, two digits of 64 bits one after the other.
+fn divide_short(high: u128, low: u128, c: u128) -> u128 {
+    let upper = (high << 64) | (low >> 64);
+    let rest = upper % c;
+    ((upper / c) << 64) | (((rest << 64) | (low & u128::from(u64::MAX))) / c)
+}
+
 /// Long division by bits of `high·2^128 + low`; `high` is smaller than `c`, so that the quotient fits.
 fn divide(high: u128, low: u128, c: u128) -> u128 {
     let (mut rest, mut quotient) = (high, 0u128);
     for bit in (0..128).rev() {
         let carry = rest >> 127;
-        rest = rest << 1 | (low >> bit & 1);
+        rest = (rest << 1) | ((low >> bit) & 1);
         quotient <<= 1;
         if carry == 1 || rest >= c {
             rest = rest.wrapping_sub(c);
@@ -54,6 +64,10 @@ mod tests {
         assert_eq!(mul_div(10u128.pow(30), 10u128.pow(30), 10u128.pow(25)), 10u128.pow(35));
         assert_eq!(mul_div((1 << 100) + 7, 1 << 60, 1 << 50), ((1 << 100) + 7) << 10);
         assert_eq!(mul_div(5, 7, 0), u128::MAX);
+        assert_eq!(
+            mul_div(u128::MAX - 4, 1_000_000_007, 1 << 63),
+            (u128::MAX - 4) / (1 << 63) * 1_000_000_007 + 1_000_000_006
+        );
         // The remainder is dropped, never rounded up.
         assert_eq!(mul_div((1 << 127) + 1, 3, 1 << 126), 6);
     }

@@ -1,13 +1,14 @@
 //! Everything that the simulated chain knows after a block.
 //!
-//! Subnets and people stand behind [`Arc`]s: a copy of the world costs little, and what a later block changes is copied
-//! then.
+//! What does not change in every block stands behind [`Shared`]: a copy of the world costs little, and what a later block
+//! changes is copied then.
 
 pub(super) mod pool;
 pub(super) mod settings;
 pub(super) mod subnet;
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use parity_scale_codec::Encode;
@@ -15,6 +16,46 @@ use parity_scale_codec::Encode;
 use self::subnet::Subnet;
 use super::Key;
 use crate::chain::blake2_256;
+
+/// A part of the world that copies of the world share until one of them changes it.
+#[derive(Debug, Default)]
+pub(super) struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone> DerefMut for Shared<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(part: T) -> Self {
+        Self(Arc::new(part))
+    }
+}
+
+impl<T> Shared<T> {
+    /// The part itself, copied where others still have it.
+    pub(super) fn into_inner(self) -> T
+    where
+        T: Clone,
+    {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
 
 /// TAO and nonce of an account.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,18 +90,20 @@ pub(super) type ProxyOf = (Key, u8, u32);
 /// Accounts and what they said of themselves.
 #[derive(Debug, Clone, Default)]
 pub(super) struct People {
-    pub(super) accounts: BTreeMap<Key, Account>,
+    /// Those who do things without being asked, in the order in which they came.
+    pub(super) crowd: Shared<Vec<Key>>,
+    pub(super) accounts: Shared<BTreeMap<Key, Account>>,
     /// Coldkeys by hotkey.
-    pub(super) owners: BTreeMap<Key, Key>,
+    pub(super) owners: Shared<BTreeMap<Key, Key>>,
     /// Delegate takes; a hotkey without one has the default.
-    pub(super) takes: BTreeMap<Key, u16>,
-    pub(super) identities: BTreeMap<Key, u64>,
-    pub(super) announced: BTreeMap<Key, (u32, [u8; 32])>,
-    pub(super) disputed: BTreeMap<Key, u32>,
-    pub(super) proxies: BTreeMap<Key, Vec<ProxyOf>>,
-    pub(super) multisigs: BTreeMap<(Key, [u8; 32]), Waiting>,
-    pub(super) baskets: BTreeMap<Key, Basket>,
-    pub(super) successors: BTreeMap<Key, Key>,
+    pub(super) takes: Shared<BTreeMap<Key, u16>>,
+    pub(super) identities: Shared<BTreeMap<Key, u64>>,
+    pub(super) announced: Shared<BTreeMap<Key, (u32, [u8; 32])>>,
+    pub(super) disputed: Shared<BTreeMap<Key, u32>>,
+    pub(super) proxies: Shared<BTreeMap<Key, Vec<ProxyOf>>>,
+    pub(super) multisigs: Shared<BTreeMap<(Key, [u8; 32]), Waiting>>,
+    pub(super) baskets: Shared<BTreeMap<Key, Basket>>,
+    pub(super) successors: Shared<BTreeMap<Key, Key>>,
 }
 
 /// What is not by subnet.

@@ -1,7 +1,7 @@
 //! What storage keeps for each neuron: keys, weights, bonds, places, identities.
 
 use super::stored::{by_uid, registrations};
-use super::{Axon, Depth, EvmAssociation, Metagraph, Origin};
+use super::{Api, Axon, Depth, EvmAssociation, Metagraph, Origin};
 use crate::chain::AccountId;
 use crate::decode::Runtime;
 use crate::source::BlockSource;
@@ -85,13 +85,18 @@ impl Wanted {
             let has_evm = runtime.storage_item("SubtensorModule", "AssociatedEvmAddress").is_some();
             wanted.evm = has_evm.then(|| by_uid(reads, "AssociatedEvmAddress", netuid, 0..count));
         }
+        let hotkeys = metagraph.neurons.hotkeys.as_deref().unwrap_or_default();
+        let key = netuid.0.to_le_bytes();
         if metagraph.origin == Origin::Storage {
-            let hotkeys = metagraph.neurons.hotkeys.as_deref().unwrap_or_default();
-            let key = netuid.0.to_le_bytes();
             wanted.owners = Some(hotkeys.iter().map(|hotkey| reads.add("Owner", &[&hotkey.0])).collect());
             wanted.axons = Some(hotkeys.iter().map(|hotkey| reads.add("Axons", &[&key, &hotkey.0])).collect());
-            let is_dynamic = runtime.storage_item("SubtensorModule", "TotalHotkeyAlpha").is_some();
-            wanted.stakes = Some(match is_dynamic {
+        }
+        // The metagraph of a runtime has stakes of its own.
+        let is_metagraph = matches!(metagraph.origin, Origin::Api(Api::SelectiveMetagraph | Api::Metagraph));
+        let is_missing = metagraph.neurons.own_stake.is_none() && !is_metagraph;
+        if is_missing && (depth == Depth::Full || metagraph.origin == Origin::Storage) {
+            let has_alpha = runtime.storage_item("SubtensorModule", "TotalHotkeyAlpha").is_some();
+            wanted.stakes = Some(match has_alpha {
                 true => hotkeys.iter().map(|hotkey| reads.add("TotalHotkeyAlpha", &[&hotkey.0, &key])).collect(),
                 false => hotkeys.iter().map(|hotkey| reads.add("TotalHotkeyStake", &[&hotkey.0])).collect(),
             });

@@ -143,15 +143,17 @@ fn narrow<T: TryFrom<u128>>(number: u128) -> Result<T, String> {
 
 /// What the chain lists as the stake of a neuron: what lies on its hotkey; in the runtimes between childkeys and dynamic
 /// TAO, with that of parents and without that given to children.
-pub(super) fn stake(neurons: &mut Neurons, runtime: &Runtime, stake: Option<Vec<u64>>) {
+fn stake(neurons: &mut Neurons, runtime: &Runtime, stake: Option<Vec<u64>>) {
     let has = |item| runtime.storage_item("SubtensorModule", item).is_some();
-    let (has_alpha, has_children) = (has("TotalHotkeyAlpha"), has("ChildKeys"));
-    if !has_alpha {
-        neurons.tao_stake.clone_from(&stake);
-        neurons.total_stake.clone_from(&stake);
-    }
-    if has_alpha || !has_children {
-        neurons.own_stake = stake;
+    match (has("SubnetMovingPrice"), has("TotalHotkeyAlpha"), has("ChildKeys")) {
+        (true, _, _) => neurons.own_stake = stake,
+        // A development runtime on the way to dynamic TAO, which lists a weight of 16 bits in this place.
+        (false, true, _) => {}
+        (false, false, has_children) => {
+            neurons.tao_stake.clone_from(&stake);
+            neurons.total_stake.clone_from(&stake);
+            neurons.own_stake = stake.filter(|_| !has_children);
+        }
     }
 }
 

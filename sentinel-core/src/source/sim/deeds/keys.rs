@@ -195,10 +195,11 @@ fn rename(subnet: &mut Subnet, old: Key, new: Key, block: u64) {
         subnet.uids.insert(new, uid);
         subnet.neurons[usize::from(uid)].hotkey = new;
     }
-    if let Some(mut pool) = subnet.pools.remove(&old) {
+    if let Some(pool) = subnet.pools.remove(&old) {
+        let mut pool = pool.into_inner();
         pool.move_to(subnet.pool(new), block);
         // The empty pool stays behind, with its generation.
-        subnet.pools.insert(old, pool);
+        subnet.pools.insert(old, pool.into());
     }
     // What the last epoch gave is added to what the new hotkey had.
     for rows in [&mut subnet.dividends, &mut subnet.last_epoch_stake, &mut subnet.root_dividends] {
@@ -248,6 +249,9 @@ fn replace_coldkey(world: &mut World, old: Key, new: Key) {
         }
         moved(&mut subnet.auto_stake, old, new);
         for pool in subnet.pools.values_mut() {
+            if !pool.members.contains_key(&old) {
+                continue;
+            }
             let Some(member) = pool.members.remove(&old) else { continue };
             let joined = pool.members.entry(new).or_default();
             joined.shares += member.shares;

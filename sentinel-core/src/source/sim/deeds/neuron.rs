@@ -45,7 +45,7 @@ impl<'p> Desk<'_, 'p> {
     fn seat(&mut self, netuid: u16, hotkey: Key, uid: Option<u16>) -> Result<(), Failure> {
         let block = self.world.number;
         let subnet = self.subnet_mut(netuid)?;
-        let raised = u128::from(subnet.burn) * (subnet.settings.get(Setting::BurnIncreaseMult) >> 32) >> 32;
+        let raised = (u128::from(subnet.burn) * (subnet.settings.get(Setting::BurnIncreaseMult) >> 32)) >> 32;
         subnet.burn = u64::try_from(raised).unwrap_or(u64::MAX).min(subnet.settings.u64(Setting::MaxBurn));
         let replaced = match uid {
             Some(uid) => Some(replace(subnet, uid, hotkey, block)),
@@ -231,7 +231,7 @@ fn replace(subnet: &mut Subnet, uid: u16, hotkey: Key, block: u64) -> Key {
     subnet.axons.remove(&before.hotkey);
     subnet.prometheus.remove(&before.hotkey);
     subnet.evm.remove(&uid);
-    for mechanism in &mut subnet.mechanisms {
+    for mechanism in subnet.mechanisms.iter_mut() {
         mechanism.incentive[at] = 0;
         mechanism.consensus[at] = 0;
         mechanism.last_update[at] = block;

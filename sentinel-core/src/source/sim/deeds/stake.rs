@@ -162,7 +162,7 @@ impl<'p> Desk<'_, 'p> {
 
     /// TAO is sent.
     pub(in super::super) fn transfer(&self, from: Key, to: Key, tao: u64) -> Deed<'p> {
-        let name = if tao % 2 == 0 { "transfer_keep_alive" } else { "transfer_allow_death" };
+        let name = if tao.is_multiple_of(2) { "transfer_keep_alive" } else { "transfer_allow_death" };
         let call = self.tape.call("Balances", name, &(0u8, to, Compact(tao)));
         Deed::new(call, move |desk| {
             if desk.world.free(&from) < tao {

@@ -11,6 +11,8 @@ use super::Context;
 use super::keys::{Narrow, Part, Shape};
 
 type Value = Option<Vec<u8>>;
+/// An account and a hash.
+type Hashed = (Key, [u8; 32]);
 
 /// How the keys of an item are made, and its values found.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) enum Kind {
     /// By account.
     Account(fn(&World) -> Vec<Key>, fn(&World, &Key) -> Value),
     /// By account and hash.
-    AccountHash(fn(&World) -> Vec<(Key, [u8; 32])>, fn(&World, &(Key, [u8; 32])) -> Value),
+    AccountHash(fn(&World) -> Vec<Hashed>, fn(&World, &Hashed) -> Value),
 }
 
 /// Every item: pallet, name, kind.

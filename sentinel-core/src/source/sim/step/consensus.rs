@@ -83,7 +83,7 @@ fn judge(mechanism: &Mechanism, voters: &[u64], dividends: &mut [u128]) -> Mecha
         let mut agreed = 0;
         let mut row = Vec::with_capacity(vote.len());
         for (uid, part) in vote {
-            dividends[validator] += (part << 32) / ranks[*uid].max(1) * incentive[*uid] >> 16;
+            dividends[validator] += ((part << 32) / ranks[*uid].max(1) * incentive[*uid]) >> 16;
             agreed += (part * 65_535 / stake).min(u128::from(consensus[*uid]));
             row.push((*uid as u16, (part * 65_535 / highest[*uid].max(1)) as u16));
         }

@@ -63,7 +63,7 @@ fn accrue(subnet: &mut Subnet, owner_cut: u16, weighted_root: u128, root_earns: 
     let half = rest - server;
     let issued = u128::from(subnet.reserves.alpha_in) + u128::from(subnet.reserves.alpha_out);
     subnet.reserves.root_prop = mul_div(weighted_root, 1 << 32, (weighted_root + issued).max(1));
-    let root = (u128::from(half) * subnet.reserves.root_prop >> 32) as u64;
+    let root = ((u128::from(half) * subnet.reserves.root_prop) >> 32) as u64;
     subnet.pots.owner += owner;
     subnet.pots.server += server;
     subnet.pots.validator += half - root;

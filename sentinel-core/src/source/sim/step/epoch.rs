@@ -92,16 +92,16 @@ fn pay_miners(desk: &mut Desk<'_, '_>, subnet: &mut Subnet, verdict: &Verdict, p
     let earned = |found: &consensus::MechanismVerdict| found.incentive.iter().any(|part| *part > 0);
     let earning = verdict.mechanisms.iter().filter(|found| earned(found)).count() as u64;
     let mut total = vec![0u64; subnet.neurons.len()];
-    if earning == 0 {
-        return (pot, total);
-    }
     for (mechanism, found) in verdict.mechanisms.iter().enumerate() {
-        let share = if earned(found) { u128::from(pot / earning) } else { 0 };
-        let amounts: Vec<u64> = found.incentive.iter().map(|part| (share * part >> 48) as u64).collect();
+        let share = if earned(found) { u128::from(pot / earning.max(1)) } else { 0 };
+        let amounts: Vec<u64> = found.incentive.iter().map(|part| ((share * part) >> 48) as u64).collect();
         desk.event("SubtensorModule", "IncentiveAlphaEmittedToMiners", &(subnet.index_of(mechanism), &amounts));
         for (sum, amount) in total.iter_mut().zip(&amounts) {
             *sum += amount;
         }
+    }
+    if earning == 0 {
+        return (pot, total);
     }
     for (uid, amount) in total.iter().copied().enumerate().filter(|(_, amount)| *amount > 0) {
         let hotkey = subnet.neurons[uid].hotkey;

@@ -47,7 +47,7 @@ pub(super) fn children(desk: &mut Desk<'_, '_>) {
         }
         let subnet = Arc::make_mut(subnet);
         let pending = std::mem::take(&mut subnet.pending_children);
-        for (hotkey, (list, at)) in pending {
+        for (hotkey, (list, at)) in pending.into_inner() {
             if at > block {
                 subnet.pending_children.insert(hotkey, (list, at));
                 continue;

@@ -70,7 +70,7 @@ impl Pool {
         if taken == all {
             self.members.remove(coldkey);
             self.shares -= member.shares;
-            self.leave_behind(rest);
+            self.spread(rest);
         } else {
             let burned = mul_div(u128::from(taken), self.shares, u128::from(self.total + taken)).min(member.shares);
             self.shares -= burned;
@@ -85,10 +85,10 @@ impl Pool {
 
     /// A dividend: everybody's stake grows in proportion, no shares are minted.
     pub(in super::super) fn reward(&mut self, amount: u64) {
-        let (added, whole) = (u128::from(amount) << LEDGER_BITS, u128::from(self.total) << LEDGER_BITS);
+        let added = u128::from(amount) << LEDGER_BITS;
         let mut given = 0;
         for member in self.members.values_mut() {
-            let part = mul_div(added, member.stake, whole);
+            let part = mul_div(amount.into(), member.stake, self.total.into());
             member.stake += part;
             member.earned += part;
             given += part;
@@ -126,6 +126,18 @@ impl Pool {
             other.shares += minted;
         }
         other.total += moved.total;
+    }
+
+    /// What is left of a rao that could not be taken is everybody's, as it is by their shares.
+    fn spread(&mut self, rest: u128) {
+        let whole = (u128::from(self.total) << LEDGER_BITS).saturating_sub(rest);
+        let mut given = 0;
+        for member in self.members.values_mut().filter(|_| whole > 0) {
+            let part = mul_div(rest, member.stake, whole);
+            member.stake += part;
+            given += part;
+        }
+        self.leave_behind(rest - given);
     }
 
     /// Parts of a rao that rounding left over stay in the pool, with its first member.

@@ -59,7 +59,7 @@ macro_rules! settings {
 }
 
 const fn pair(low: u128, high: u128) -> u128 {
-    low | high << 16
+    low | (high << 16)
 }
 
 settings! {

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::Key;
+use super::Shared;
 use super::pool::Pool;
 use super::settings::{Setting, Settings};
 
 /// One row of weights or bonds: uid and value.
 pub(in super::super) type Row = Arc<[(u16, u16)]>;
+
+/// Who works with a part of one's stake: the part and the hotkey.
+pub(in super::super) type Children = Vec<(u64, Key)>;
 
 /// When epochs run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -132,33 +136,33 @@ pub(in super::super) struct Subnet {
     pub(in super::super) registered_at: u64,
     pub(in super::super) owner: Key,
     pub(in super::super) owner_hotkey: Key,
-    pub(in super::super) name: String,
-    pub(in super::super) symbol: String,
+    pub(in super::super) name: Arc<str>,
+    pub(in super::super) symbol: Arc<str>,
     /// Whether it has told who it is.
     pub(in super::super) identified: bool,
-    pub(in super::super) settings: Settings,
+    pub(in super::super) settings: Shared<Settings>,
     pub(in super::super) started: Option<u64>,
     pub(in super::super) schedule: Schedule,
     pub(in super::super) reserves: Reserves,
     pub(in super::super) minted: Minted,
     pub(in super::super) pots: Pots,
     pub(in super::super) burn: u64,
-    pub(in super::super) neurons: Vec<Neuron>,
-    pub(in super::super) uids: BTreeMap<Key, u16>,
-    pub(in super::super) pools: BTreeMap<Key, Pool>,
-    pub(in super::super) dividends: BTreeMap<Key, u64>,
-    pub(in super::super) last_epoch_stake: BTreeMap<Key, u64>,
-    pub(in super::super) root_dividends: BTreeMap<Key, u64>,
-    pub(in super::super) mechanisms: Vec<Mechanism>,
-    pub(in super::super) axons: BTreeMap<Key, Axon>,
-    pub(in super::super) prometheus: BTreeMap<Key, Prometheus>,
-    pub(in super::super) commitments: BTreeMap<Key, Commitment>,
-    pub(in super::super) children: BTreeMap<Key, Vec<(u64, Key)>>,
-    pub(in super::super) pending_children: BTreeMap<Key, (Vec<(u64, Key)>, u64)>,
-    pub(in super::super) childkey_takes: BTreeMap<Key, u16>,
-    pub(in super::super) evm: BTreeMap<u16, ([u8; 20], u64)>,
-    pub(in super::super) auto_stake: BTreeMap<Key, Key>,
-    pub(in super::super) successors: BTreeMap<Key, Key>,
+    pub(in super::super) neurons: Shared<Vec<Neuron>>,
+    pub(in super::super) uids: Shared<BTreeMap<Key, u16>>,
+    pub(in super::super) pools: Shared<BTreeMap<Key, Shared<Pool>>>,
+    pub(in super::super) dividends: Shared<BTreeMap<Key, u64>>,
+    pub(in super::super) last_epoch_stake: Shared<BTreeMap<Key, u64>>,
+    pub(in super::super) root_dividends: Shared<BTreeMap<Key, u64>>,
+    pub(in super::super) mechanisms: Shared<Vec<Mechanism>>,
+    pub(in super::super) axons: Shared<BTreeMap<Key, Axon>>,
+    pub(in super::super) prometheus: Shared<BTreeMap<Key, Prometheus>>,
+    pub(in super::super) commitments: Shared<BTreeMap<Key, Commitment>>,
+    pub(in super::super) children: Shared<BTreeMap<Key, Children>>,
+    pub(in super::super) pending_children: Shared<BTreeMap<Key, (Children, u64)>>,
+    pub(in super::super) childkey_takes: Shared<BTreeMap<Key, u16>>,
+    pub(in super::super) evm: Shared<BTreeMap<u16, ([u8; 20], u64)>>,
+    pub(in super::super) auto_stake: Shared<BTreeMap<Key, Key>>,
+    pub(in super::super) successors: Shared<BTreeMap<Key, Key>>,
     /// The last uid shows the hotkey of the first: the next epoch will be skipped.
     pub(in super::super) doubled: bool,
 }
@@ -178,6 +182,11 @@ impl Subnet {
         let last = usize::from(uid) + 1 == self.neurons.len();
         let uid = if self.doubled && last { 0 } else { usize::from(uid) };
         self.neurons.get(uid).map(|neuron| neuron.hotkey)
+    }
+
+    /// The uids with a permit.
+    pub(in super::super) fn validators(&self) -> impl Iterator<Item = u16> {
+        self.neurons.iter().enumerate().filter(|(_, neuron)| neuron.permit).map(|(uid, _)| uid as u16)
     }
 
     /// The index under which a mechanism is stored.

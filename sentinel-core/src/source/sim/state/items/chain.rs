@@ -103,8 +103,8 @@ fn people() -> Vec<Row> {
             "Owner",
             Kind::Account(|world| keys(&world.people.owners), |world, key| world.owner_of(key).and_then(some)),
         ),
-        (PALLET, "OwnedHotkeys", Kind::Account(owners, |world, key| owned(world, key))),
-        (PALLET, "StakingHotkeys", Kind::Account(stakers, |world, key| staked_to(world, key))),
+        (PALLET, "OwnedHotkeys", Kind::Account(owners, owned)),
+        (PALLET, "StakingHotkeys", Kind::Account(stakers, staked_to)),
         (
             PALLET,
             "Delegates",
