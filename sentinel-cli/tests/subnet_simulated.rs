@@ -100,6 +100,19 @@ async fn dividends_weights_lists_and_settings() {
     assert_eq!(settings["simulated"], true);
 }
 
+/// The fifth subnet of `sim` has a name that is a formula, and turns the text of a line around.
+#[test]
+fn names_cannot_do_anything() {
+    let ran = run(&["-q", "-n", "sim", "subnet", "list"]);
+    assert!(ran.stdout.contains("\\u{202e}") && !ran.stdout.contains('\u{202e}'), "{ran:?}");
+    let ran = run(&["-q", "-n", "sim", "subnet", "metagraph", "-u", "5", "--lite"]);
+    assert!(ran.code == 0 && !ran.stdout.contains('\u{202e}'), "{ran:?}");
+    let ran = run(&["-q", "-n", "sim", "subnet", "list", "-f", "csv"]);
+    let mut rows = csv::Reader::from_reader(ran.stdout.as_bytes());
+    let names: Vec<String> = rows.records().map(|row| row.expect("a row").get(2).expect("a name").to_owned()).collect();
+    assert!(names.iter().any(|name| name.starts_with("'=")), "{names:?}");
+}
+
 /// State that a node no longer keeps is exit code 4 and the advice to ask an archive, in every format.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_state_advises_an_archive() {
