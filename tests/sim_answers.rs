@@ -90,6 +90,8 @@ async fn every_answer_is_of_its_described_type() -> Checked {
             "SubnetInfoRuntimeApi_get_subnet_to_prune",
             "SubnetInfoRuntimeApi_get_block_emission",
             "SwapRuntimeApi_current_alpha_price_all",
+            "DelegateInfoRuntimeApi_get_delegates",
+            "SubnetRegistrationRuntimeApi_get_network_registration_cost",
             "Core_version",
             "Metadata_metadata_versions",
         ] {
@@ -98,6 +100,8 @@ async fn every_answer_is_of_its_described_type() -> Checked {
         answer(&sim, &at, "StakeInfoRuntimeApi_get_stake_info_for_coldkey", &cold).await?;
         answer(&sim, &at, "StakeInfoRuntimeApi_get_stake_info_for_coldkeys", &vec![cold, hot].encode()).await?;
         answer(&sim, &at, "BetaBasketRuntimeApi_get_beta_pricing", &hot).await?;
+        answer(&sim, &at, "DelegateInfoRuntimeApi_get_delegate", &hot).await?;
+        answer(&sim, &at, "DelegateInfoRuntimeApi_get_delegated", &cold).await?;
         answer(&sim, &at, "BetaBasketRuntimeApi_get_all_beta_pricing", &(None::<[u8; 32]>, 3u32).encode()).await?;
         answer(&sim, &at, "SwapRuntimeApi_sim_swap_tao_for_alpha", &(1u16, 5_000_000_000u64).encode()).await?;
         answer(&sim, &at, "AccountNonceApi_account_nonce", &cold).await?;

@@ -1,32 +1,4 @@
 //! A simulated subtensor: subnets, epochs, dividends and everything that alerts are made of, with no node and no network.
-//!
-//! [`SimSource`] is a chain with the layout of spec 461, computed block by block from a seed. Nothing of it is real and
-//! it says so: its name is [`SIMULATED_CHAIN`]. The same plan gives the same bytes in every process, so what a program
-//! reads from it can be written down and compared.
-//!
-//! It knows more than a chain tells: [`history`](SimSource::history) says what happened (which epochs ran, were deferred
-//! or skipped, which keys were swapped), and [`ledger`](SimSource::ledger) what every nominator really has, kept without
-//! the shares and prices that readers compute with.
-//!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use sentinel_core::source::{BlockSource, SimAction, SimSource};
-//!
-//! let sim = SimSource::builder()
-//!     .subnets(3)
-//!     .uids(16)
-//!     .tempo(20)
-//!     .head(100)
-//!     .at(50, SimAction::SetTempo { netuid: 2, tempo: 30 })
-//!     .build()?;
-//! let block = sim.block(50.into()).await?;
-//! assert!(block.runtime.index(&block.extrinsics, &block.events)?.events().iter().any(|event| {
-//!     event.is("SubtensorModule", "TempoSet")
-//! }));
-//! # Ok(())
-//! # }
-//! ```
 
 mod action;
 mod api;
@@ -70,10 +42,38 @@ pub use history::{Happened, HistoryEntry, LedgerEntry};
 /// An account.
 type Key = [u8; 32];
 
-/// A deterministic simulated subtensor; see the [module](self).
+/// A simulated subtensor: subnets, epochs, dividends and everything that alerts are made of, with no node and no network.
 ///
-/// It computes where others wait: a block far ahead of what was read so far is made from the nearest known one, some ten
-/// microseconds for each in between. Clones share everything.
+/// A chain with the layout of spec 461, computed block by block from a seed. Nothing of it is real and
+/// it says so: its name is [`SIMULATED_CHAIN`]. The same plan gives the same bytes in every process, so what a program
+/// reads from it can be written down and compared.
+///
+/// It knows more than a chain tells: [`history`](Self::history) says what happened (which epochs ran, were deferred
+/// or skipped, which keys were swapped), and [`ledger`](Self::ledger) what every nominator really has, kept without
+/// the shares and prices that readers compute with.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sentinel_core::source::{BlockSource, SimAction, SimSource};
+///
+/// let sim = SimSource::builder()
+///     .subnets(3)
+///     .uids(16)
+///     .tempo(20)
+///     .head(100)
+///     .at(50, SimAction::SetTempo { netuid: 2, tempo: 30 })
+///     .build()?;
+/// let block = sim.block(50.into()).await?;
+/// assert!(block.runtime.index(&block.extrinsics, &block.events)?.events().iter().any(|event| {
+///     event.is("SubtensorModule", "TempoSet")
+/// }));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It computes where others wait: a block far ahead of what was read so far is made from the nearest known one, some
+/// twenty microseconds for each in between. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct SimSource {
     timeline: Arc<Mutex<Timeline>>,

@@ -5,6 +5,7 @@
 
 mod inputs;
 mod moment;
+mod root;
 mod span;
 mod window;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::cell::{Cell, Shape};
 use super::{SubnetError, netuids};
 use crate::chain::{AccountId, BlockRef, Finality, NetUid};
-use crate::decode::{Runtime, StorageItem, storage_prefix};
+use crate::decode::{Runtime, StorageItem, Value, storage_prefix};
 use crate::source::{BlockSource, BlockSourceExt, SourceError};
 
 const PALLET: &str = "SubtensorModule";
@@ -85,6 +85,18 @@ impl Values<'_> {
             }
             cell => Ok(cell),
         }
+    }
+
+    /// The value as a tree, or what its absence means.
+    pub(super) fn value(&self, place: Place) -> Result<Option<Value>, SubnetError> {
+        let Some(at) = place.0 else { return Ok(None) };
+        let (Some(item), Some(value)) = (self.items.get(at), self.values.get(at)) else { return Ok(None) };
+        let Some(bytes) = value.as_deref().or(item.default_bytes()) else { return Ok(None) };
+        item.value(self.runtime, bytes).to_value().map(Some).map_err(|source| SubnetError::Decode {
+            what: format!("{PALLET}.{}", item.name()),
+            block: self.block,
+            source,
+        })
     }
 
     /// What was read as a number of its own kind.

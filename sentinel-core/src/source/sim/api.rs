@@ -1,5 +1,6 @@
 //! The runtime APIs of the simulated chain.
 
+mod delegate;
 mod hyperparameters;
 mod metagraph;
 mod neuron;
@@ -21,6 +22,10 @@ pub(super) fn answer(context: &Context<'_>, function: &str, args: &[u8]) -> Opti
         "SubnetInfoRuntimeApi" => subnet_info(context, name, args),
         "NeuronInfoRuntimeApi" => neuron_info(context, name, args),
         "StakeInfoRuntimeApi" => stake::answer(context.world, name, args),
+        "DelegateInfoRuntimeApi" => delegate::answer(context.world, name, args),
+        "SubnetRegistrationRuntimeApi" => {
+            (name == "get_network_registration_cost").then(|| context.world.globals.network_min_lock_cost.encode())
+        }
         "SwapRuntimeApi" => swap(context, name, args),
         "BetaBasketRuntimeApi" => stake::basket(context.world, name, args),
         _ => None,

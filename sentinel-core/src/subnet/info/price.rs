@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::apy::Spot;
+
 /// By which rule a runtime prices alpha.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,20 +51,21 @@ impl PriceInputs {
     /// assert!((pool.price().unwrap() - 1.0 / 6.0).abs() < 1e-15);
     /// ```
     pub fn price(&self) -> Option<f64> {
-        let reserves = (self.alpha_in > 0).then(|| self.tao_in as f64 / self.alpha_in as f64);
-        match self.rule {
-            PriceRule::Stable => Some(1.0),
-            PriceRule::Reserves => reserves,
-            PriceRule::SqrtPrice => {
-                let root = self.sqrt_price_bits? as f64 / 2f64.powi(64);
-                Some(root * root)
+        self.spot().price()
+    }
+
+    /// The same for the arithmetic of returns.
+    pub fn spot(&self) -> Spot {
+        let (tao, alpha) = (self.tao_in, self.alpha_in);
+        match (self.rule, self.sqrt_price_bits) {
+            (PriceRule::Stable, _) => Spot::One,
+            (PriceRule::SqrtPrice, Some(bits)) => Spot::SqrtPrice { bits },
+            (PriceRule::Balancer, _) => {
+                // Half and half, where nothing else was set.
+                Spot::Balancer { tao, alpha, quote: self.balancer_quote.unwrap_or(500_000_000_000_000_000) }
             }
-            PriceRule::Balancer => {
-                const WHOLE: u64 = 1_000_000_000_000_000_000;
-                let tao = self.balancer_quote.unwrap_or(WHOLE / 2).min(WHOLE);
-                let weights = (tao > 0).then(|| (WHOLE - tao) as f64 / tao as f64)?;
-                Some(weights * reserves?)
-            }
+            (PriceRule::SqrtPrice, None) => Spot::SqrtPrice { bits: 0 },
+            (PriceRule::Reserves, _) => Spot::Reserves { tao, alpha },
         }
     }
 }

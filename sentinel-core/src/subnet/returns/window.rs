@@ -25,7 +25,8 @@ const BLOCKS_AT_ONCE: usize = 4;
 /// The returns of all validators of a subnet over a window that ends at a block.
 ///
 /// The window is moved back to whole epochs: it begins with the last epoch before its length and ends with the last one
-/// before `at`. Every epoch in it is read at its own block. `progress` is told of every block that was read.
+/// before `at`. Every epoch in it is read at its own block. Root stakers are paid without epochs, in TAO: theirs is taken as
+/// it is, by the rule of the runtime at its end. `progress` is told of every block that was read.
 ///
 /// # Errors
 /// [`SubnetError::WindowTooLong`] says how long it may be; [`SubnetError::NoSuchSubnet`] and [`SubnetError::NotYet`] name
@@ -56,6 +57,9 @@ pub async fn window(
         return Err(no_such_subnet(source, at, netuid).await);
     }
     let start = start(source, at, span).await?;
+    if netuid.0 == 0 {
+        return super::root::window(source, &start, at, progress).await;
+    }
     let blocks = epoch_blocks(source, &start, at, &clock).await?;
     let total = blocks.len() as u64;
     let mut read: Vec<BlockInputs> = Vec::with_capacity(blocks.len());
