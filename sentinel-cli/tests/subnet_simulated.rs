@@ -83,7 +83,8 @@ async fn dividends_weights_lists_and_settings() {
     assert!(subnets[1..].iter().all(|subnet| subnet["price"].is_number() && subnet["owner_coldkey"].is_string()));
     assert!(ask(&node, &["list"]).await.stdout.contains("SIMULATED"));
 
-    let dividends = json(&node, &["dividends", "-u", "1"]).await;
+    let dividends = json(&node, &["dividends", "-u", "2"]).await;
+    assert_eq!(dividends["rule"], "yuma2");
     assert!(dividends["distance"]["moved"].as_f64().is_some_and(|moved| moved < 0.05), "{}", dividends["distance"]);
 
     let weights = json(&node, &["weights", "-u", "3"]).await;
