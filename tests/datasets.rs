@@ -10,10 +10,10 @@ use sentinel_core::artifact::datasets::{
 };
 use sentinel_core::artifact::{ArtifactError, NetworkWord};
 use sentinel_core::chain::{AccountId, BlockId, NetUid};
-use sentinel_core::source::{ArchiveSource, BlockSource};
+use sentinel_core::source::{ArchiveSource, BlockSource, SimSource};
 use sentinel_core::storage::{Key, ObjectStorage};
 use sentinel_core::subnet::metagraph::{self, Depth};
-use sentinel_core::subnet::{hyperparameters, weights};
+use sentinel_core::subnet::{hyperparameters, returns, weights};
 use sentinel_support::rng::Rng;
 
 fn network() -> NetworkWord {
@@ -125,8 +125,8 @@ fn epoch(rng: &mut Rng, at: u64) -> EpochRow {
         tempo: maybe(rng, u16::MAX, |value| value as u16),
         hotkey: account(rng),
         uid: maybe(rng, u16::MAX, |value| value as u16),
-        dividend: rng.bits(),
-        stake_after: u64::MAX,
+        dividend: maybe(rng, u64::MAX, |value| value),
+        stake_after: Some(u64::MAX),
         stake: maybe(rng, u64::MAX, |value| value),
         take: maybe(rng, 11_796, |value| value as u16),
         missing_before: u32::MAX,
@@ -354,4 +354,34 @@ async fn rows_of_real_subnets_are_what_the_views_say() {
         assert!(kappa.value.unwrap() < 1.0 && kappa.raw.parse::<u16>().unwrap() > 1);
         check(&rows);
     }
+}
+
+/// A window of a simulated subnet: its rows are the figures of the window, and hold what the figures were made of.
+#[tokio::test]
+async fn rows_of_a_window_are_its_returns() {
+    let sim = SimSource::builder().subnets(3).uids(16).tempo(20).head(300).build().unwrap();
+    let at = sim.header(BlockId::Number(300)).await.unwrap().reference();
+    let found = returns::window(&sim, &at, NetUid(3), "200".parse().unwrap(), &mut |_| {}).await.unwrap();
+    let yields = ApyRow::of(&found);
+    assert_eq!(yields.len(), found.validators.len() + 1);
+    for (row, validator) in yields.iter().zip(&found.validators) {
+        assert_eq!(
+            (row.hotkey, row.apy, row.epochs),
+            (Some(validator.hotkey), validator.report.alpha.apy, validator.report.alpha.epochs)
+        );
+        assert_eq!((row.tao_apy, row.check_agrees), (validator.report.tao.apy, Some(true)));
+    }
+    assert_eq!(yields.last().map(|row| (row.hotkey, row.apy)), Some((None, found.subnet.apy)));
+    check(&yields);
+    let epochs: Vec<EpochRow> = found.read.iter().flat_map(EpochRow::of).collect();
+    assert!(epochs.len() > 10 && epochs.iter().any(|row| row.dividend > Some(0)), "{}", epochs.len());
+    let validator = found.validators.iter().find(|validator| validator.report.alpha.epochs > 5).unwrap();
+    // The product over its rows after the first block of the window is the growth that was found.
+    let mut growth = 1.0;
+    for row in epochs.iter().filter(|row| row.hotkey == validator.hotkey && row.block > found.first) {
+        let (stake, dividend) = (row.stake_after.unwrap(), row.dividend.unwrap());
+        growth *= stake as f64 / (stake - dividend) as f64;
+    }
+    assert!((growth - 1.0 - validator.report.alpha.growth.unwrap()).abs() < 1e-7, "{growth} {validator:?}");
+    check(&epochs);
 }

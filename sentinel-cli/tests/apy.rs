@@ -80,7 +80,6 @@ fn what_cannot_be_shown_is_one_line() {
         ),
         (&["-u", "1", "--window", "5000"], 1, "longer than the history: at most 1999 blocks"),
         (&["-u", "999", "--window", "100"], 1, "no subnet 999 at block 2000"),
-        (&["-u", "8", "--window", "100"], 1, "it was registered in block"),
         (&["-u", "1", "--window", "soon"], 2, "`soon` is no length of a window"),
         (&["--plot", "x.svg"], 2, "name it by --netuid"),
         (&["-u", "1", "-m", "1"], 2, "--mech-id does not apply to `subnet apy`"),

@@ -188,6 +188,7 @@ fn dividends_recomputed_stand_beside_those_of_the_chain() {
     let document = json(&["dividends", "-u", "1", "-b", "303"]);
     assert!(document["distance"].is_null());
     assert!(document["dividends"].as_array().expect("a list").iter().all(|one| one["difference"].is_null()));
+    assert!(document["dividends"].as_array().expect("a list").iter().all(|one| one["recomputed"].is_null()));
 }
 
 #[test]

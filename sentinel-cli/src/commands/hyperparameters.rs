@@ -8,7 +8,7 @@ use sentinel_core::source::{BlockSource, BlockSourceExt};
 use sentinel_core::subnet::hyperparameters::{self, Changes, Hyperparameter, Raw, SubnetHyperparameters};
 use serde::Serialize;
 
-use super::moment::timestamp;
+use super::moment::{timestamp, title};
 use crate::args::Common;
 use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
@@ -27,6 +27,8 @@ struct Document<'a> {
     block_number: u64,
     block_hash: String,
     timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<bool>,
     subnets: Vec<Subnet<'a>>,
 }
 
@@ -35,6 +37,8 @@ struct Line<'a> {
     block_number: u64,
     block_hash: String,
     timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<bool>,
     #[serde(flatten)]
     subnet: Subnet<'a>,
 }
@@ -62,6 +66,9 @@ pub(crate) async fn run(
     let at = source.pin(common.block).await?;
     let subnets = hyperparameters::read(source, &at, common.netuid).await?;
     let timestamp = timestamp(source, &at).await?;
+    let is_simulated = source.identity().await?.is_simulated();
+    // The keys of `block hyperparameters` are fixed.
+    let simulated = (detail == Detail::Changes).then_some(is_simulated);
     let (block_number, block_hash) = (at.number, at.hash.to_string());
     match common.format {
         Format::Json | Format::Jsonl => {
@@ -73,11 +80,11 @@ pub(crate) async fn run(
             let subnets = subnets.iter().map(|subnet| with_changes(subnet, runtime.as_deref()));
             if common.format == Format::Json {
                 let subnets = subnets.collect();
-                output::document(out, common, &Document { block_number, block_hash, timestamp, subnets })?;
+                output::document(out, common, &Document { block_number, block_hash, timestamp, simulated, subnets })?;
                 return Ok(Exit::Done);
             }
             for subnet in subnets {
-                let line = Line { block_number, block_hash: block_hash.clone(), timestamp, subnet };
+                let line = Line { block_number, block_hash: block_hash.clone(), timestamp, simulated, subnet };
                 output::document_line(out, common, &line)?;
             }
         }
@@ -89,8 +96,7 @@ pub(crate) async fn run(
             output::csv(out, &["block_number", "netuid", "name", "raw", "value", "unit"], rows)?;
         }
         Format::Table => {
-            let moment = timestamp.map(output::utc).unwrap_or_default();
-            writeln!(out, "Block {block_number}  {block_hash}  {moment}")?;
+            writeln!(out, "{}", title(block_number, &block_hash, timestamp, is_simulated))?;
             if common.netuid.is_some() {
                 let rows = each(&subnets).map(|(_, parameter)| {
                     vec![parameter.name.clone(), raw(parameter), parameter.display(), parameter.unit.word().to_owned()]

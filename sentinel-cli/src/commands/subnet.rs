@@ -18,7 +18,6 @@ use super::{hyperparameters, moment};
 use crate::args::{Common, Flag, Subnet};
 use crate::connect;
 use crate::exit::{CliError, Exit};
-use crate::output;
 
 pub(crate) async fn run(common: &Common, command: &Subnet, out: &mut dyn Write) -> Result<Exit, CliError> {
     // What is wrong with the flags is said before anything is connected to.
@@ -62,6 +61,8 @@ struct Place {
     block_number: u64,
     block_hash: String,
     timestamp: Option<u64>,
+    /// Nothing of it is real.
+    simulated: bool,
 }
 
 impl Place {
@@ -69,13 +70,13 @@ impl Place {
     async fn pin(common: &Common, source: &dyn BlockSource) -> Result<(BlockRef, Self), CliError> {
         let at = source.pin(common.block).await?;
         let timestamp = moment::timestamp(source, &at).await?;
-        Ok((at, Self { block_number: at.number, block_hash: at.hash.to_string(), timestamp }))
+        let simulated = source.identity().await?.is_simulated();
+        Ok((at, Self { block_number: at.number, block_hash: at.hash.to_string(), timestamp, simulated }))
     }
 
     /// The line above a table.
     fn title(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let moment = self.timestamp.map(output::utc).unwrap_or_default();
-        writeln!(out, "{}", format!("Block {}  {}  {moment}", self.block_number, self.block_hash).trim_end())?;
+        writeln!(out, "{}", moment::title(self.block_number, &self.block_hash, self.timestamp, self.simulated))?;
         Ok(())
     }
 }

@@ -40,6 +40,7 @@ mod cell;
 mod json;
 mod parquet;
 mod record;
+mod returns;
 mod rows;
 mod views;
 

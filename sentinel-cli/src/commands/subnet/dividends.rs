@@ -51,7 +51,8 @@ struct Validator {
     dividend_raw: Option<u16>,
     /// The chain's part of all dividends of the subnet, comparable with `recomputed`.
     dividend_share: Option<f64>,
-    recomputed: f64,
+    /// Null where bonds, incentives and stakes of the block give nobody anything.
+    recomputed: Option<f64>,
     difference: Option<f64>,
     mechanisms: Vec<Recomputed>,
 }
@@ -90,7 +91,8 @@ pub(super) async fn run(common: &Common, source: &dyn BlockSource, out: &mut dyn
         Format::Table => {
             place.title(out)?;
             title(&found, out)?;
-            let earning = validators.iter().filter(|one| one.recomputed > 0.0 || one.dividend_raw.unwrap_or(0) > 0);
+            let earning =
+                validators.iter().filter(|one| one.recomputed > Some(0.0) || one.dividend_raw.unwrap_or(0) > 0);
             output::table(
                 out,
                 &["UID", "Hotkey", "Chain", "Chain share", "Recomputed", "Difference"],
@@ -108,7 +110,7 @@ fn validators(common: &Common, found: &SubnetDividends) -> Vec<Validator> {
         let at = usize::from(uid);
         let stored = found.stored.get(at).copied();
         let part = stored.filter(|_| sum > 0).map(|stored| f64::from(stored) / sum as f64);
-        let recomputed = found.recomputed.get(at).copied().unwrap_or(0.0);
+        let recomputed = known(&found.recomputed).and_then(|all| all.get(at)).copied();
         let mechanisms = found.mechanisms.iter().filter(|own| wants(common, own.mechanism));
         Validator {
             uid,
@@ -117,13 +119,21 @@ fn validators(common: &Common, found: &SubnetDividends) -> Vec<Validator> {
             dividend_raw: stored,
             dividend_share: part,
             recomputed,
-            difference: part.map(|part| recomputed - part),
+            difference: recomputed.zip(part).map(|(recomputed, part)| recomputed - part),
             mechanisms: mechanisms
-                .map(|own| Recomputed { mech_id: own.mechanism, recomputed: own.recomputed.get(at).copied() })
+                .map(|own| Recomputed {
+                    mech_id: own.mechanism,
+                    recomputed: known(&own.recomputed).and_then(|all| all.get(at)).copied(),
+                })
                 .collect(),
         }
     };
     (0..u16::try_from(count).unwrap_or(u16::MAX)).map(validator).collect()
+}
+
+/// Parts of a whole; nothing where all are zero.
+fn known(parts: &[f64]) -> Option<&[f64]> {
+    parts.iter().any(|part| *part > 0.0).then_some(parts)
 }
 
 fn title(found: &SubnetDividends, out: &mut dyn Write) -> Result<(), CliError> {
@@ -134,7 +144,7 @@ fn title(found: &SubnetDividends, out: &mut dyn Write) -> Result<(), CliError> {
     let distance = match found.distance {
         Some(apart) => format!("{:.6} apart at most, {:.6} in all", apart.largest, apart.moved),
         None if found.stored.iter().all(|stored| *stored == 0) => "nobody earned anything".to_owned(),
-        None => "bonds and incentives of this block give no dividends".to_owned(),
+        None => "bonds, incentives and stakes of this block give nobody anything".to_owned(),
     };
     writeln!(out, "Subnet {}  {rule}  {distance}", found.netuid)?;
     Ok(())
@@ -148,7 +158,7 @@ fn row(validator: &Validator) -> Vec<String> {
         short(validator.hotkey.as_ref()),
         fraction(validator.dividend_raw),
         number(validator.dividend_share),
-        number(Some(validator.recomputed)),
+        number(validator.recomputed),
         number(validator.difference),
     ]
 }
@@ -174,7 +184,7 @@ fn csv(place: &Place, netuid: NetUid, validator: &Validator) -> Vec<String> {
         or_empty(validator.dividend),
         or_empty(validator.dividend_raw),
         or_empty(validator.dividend_share),
-        validator.recomputed.to_string(),
+        or_empty(validator.recomputed),
         or_empty(validator.difference),
     ]
 }

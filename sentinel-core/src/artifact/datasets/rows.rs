@@ -144,10 +144,10 @@ record! {
         hotkey: AccountId,
         /// Its number on the subnet; null where it is not registered there.
         uid: Option<u16>,
-        /// What its stakers were paid, without the operator's take.
-        dividend: u64,
-        /// The stake at the end of the epoch, with the dividend.
-        stake_after: u64,
+        /// What its stakers were paid, without the operator's take; null where the chain has no row.
+        dividend: Option<u64>,
+        /// The stake just after the dividend and the operator's take were added to it.
+        stake_after: Option<u64>,
         /// The stake in the state of the block.
         stake: Option<u64>,
         /// What the operator takes, of 65,535.

@@ -148,9 +148,7 @@ mod tests {
             assert!(CATALOG.iter().any(|entry| entry.name == *name), "{name}");
             assert!(runtimes.iter().any(|runtime| runtime.event_index(pallet, event).is_some()), "{pallet}.{event}");
         }
-        // Some calls came and went between these runtimes.
-        let gone = ["set_tempo", "set_activity_cutoff_factor"];
-        for (_, (pallet, call)) in OTHER_CALLS.iter().filter(|(_, (_, call))| !gone.contains(call)) {
+        for (_, (pallet, call)) in OTHER_CALLS {
             assert!(runtimes.iter().any(|runtime| runtime.call_index(pallet, call).is_some()), "{pallet}.{call}");
         }
     }
