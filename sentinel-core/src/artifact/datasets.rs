@@ -30,7 +30,7 @@
 //! let network = "local".parse()?;
 //! let file = datasets::write_parquet(&[row.clone()], &network)?;
 //! let key = datasets::key(&network, Dataset::Weights, None, datasets::Window::new(0, 999).unwrap(), datasets::Form::Parquet)?;
-//! assert_eq!(key.as_ref(), "local/weights/v1/0000000000-0000000999.parquet");
+//! assert_eq!(key.as_str(), "local/weights/v1/0000000000-0000000999.parquet");
 //! assert_eq!(datasets::read_parquet::<WeightRow>(&key, file)?, [row]);
 //! assert_eq!(WeightRow::columns()[0], "block");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
