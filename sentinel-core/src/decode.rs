@@ -23,7 +23,7 @@ mod walk;
 pub use block::{BlockIndex, Outcome};
 pub use decoded::Decoded;
 pub use dispatch_error::DispatchError;
-pub use document::{ExtrinsicFacts, write_event, write_events, write_extrinsic};
+pub use document::{ExtrinsicColumns, ExtrinsicFacts, write_event, write_events, write_extrinsic};
 pub use era::mortal_era;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use event::{EventFields, EventPlace, EventRecord, Phase};

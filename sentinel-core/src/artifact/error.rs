@@ -38,8 +38,8 @@ pub enum ArtifactError {
         /// What there is.
         networks: Vec<String>,
     },
-    /// The text cannot stand for a network in a key.
-    #[error("{0:?} cannot name a network in a store: use up to 64 of a-z, 0-9 and -")]
+    /// The text cannot stand in a key, for a network or a label.
+    #[error("{0:?} cannot be a word in a key of a store: use up to 64 of a-z, 0-9 and -")]
     NetworkWord(String),
     /// Another chain is already recorded under this name: use another store or name.
     #[error("`{network}` in the store is the chain with genesis {found}, not {expected}: use another store")]
@@ -52,7 +52,7 @@ pub enum ArtifactError {
         found: BlockHash,
     },
     /// What was read contradicts itself and is not written: the source is at fault, or the chain was re-organised.
-    #[error("block {block} cannot be recorded: {message}")]
+    #[error("block {block} cannot be stored: {message}")]
     Contradiction {
         /// The block.
         block: u64,
@@ -67,6 +67,18 @@ pub enum ArtifactError {
         /// Why.
         #[source]
         source: MetadataError,
+    },
+    /// A window was made without this dataset: ask for it when the blocks are fetched.
+    #[error("the blocks {first} to {last} have no `{dataset}` as {form}")]
+    NoDataset {
+        /// The dataset.
+        dataset: &'static str,
+        /// The form.
+        form: &'static str,
+        /// First block of the window.
+        first: u64,
+        /// Last block of the window.
+        last: u64,
     },
     /// The rows do not fit a file.
     #[error("the table `{table}` cannot be written")]

@@ -1,8 +1,12 @@
 //! Extrinsics and events as JSON documents, with the keys that users of Bittensor's SDK have in their scripts.
 
+mod columns;
+
 use std::io::Write as _;
 
 use serde::Serialize;
+
+pub use columns::ExtrinsicColumns;
 
 use super::block::{BlockIndex, Outcome};
 use super::error::DecodeError;

@@ -181,8 +181,13 @@ impl<'r, 'b> EventRecord<'r, 'b> {
     /// Appends its fields as JSON: `null` for none, the only one itself where that has no name.
     pub fn write_attributes(&self, out: &mut Vec<u8>, options: JsonOptions) -> Result<(), DecodeError> {
         let mut writer = JsonWriter::once(std::mem::take(out), options);
-        let result = writer.attributes_only(|writer| self.event().write_to(writer));
+        let result = self.append_attributes(&mut writer);
         *out = writer.into_bytes();
         result
+    }
+
+    /// As [`write_attributes`](Self::write_attributes), with a writer that remembers what it spelled before.
+    pub fn append_attributes(&self, writer: &mut JsonWriter) -> Result<(), DecodeError> {
+        writer.attributes_only(|writer| self.event().write_to(writer))
     }
 }

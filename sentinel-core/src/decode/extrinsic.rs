@@ -10,7 +10,9 @@ use super::error::{DecodeError, DecodeErrorKind as Kind};
 use super::json::{JsonOptions, JsonWriter};
 use super::plan::{Item, NameId, Op, PlanId};
 use super::runtime::{AddressForm, Extension, ExtensionRole, Runtime};
-use super::walk::{dispatch, skip};
+use super::value::{Borrow, ValueRef};
+use super::visit::{Step, VisitError};
+use super::walk::{dispatch, skip, walk};
 use crate::chain::{AccountId, blake2_256};
 
 /// One extrinsic, its envelope read and its call untouched.
@@ -223,6 +225,23 @@ impl<'r, 'b> Extrinsic<'r, 'b> {
     /// The call.
     pub fn call(&self) -> Decoded<'r, 'b> {
         Decoded { plans: &self.runtime.plans, plan: self.runtime.parts.call, data: self.bytes, start: self.call }
+    }
+
+    /// One argument of the call, by its name; the others are passed over. `None` if the call has no such argument.
+    pub fn argument(&self, name: &str) -> Result<Option<ValueRef<'r, 'b>>, DecodeError> {
+        let plans = &self.runtime.plans;
+        let fields = plans.fields(self.item.fields);
+        let Some(at) = fields.iter().position(|field| plans.name(field.name).text() == name) else { return Ok(None) };
+        // Two bytes say which call it is.
+        let mut cursor = Cursor::at(self.bytes, self.call + 2);
+        let value = fields[..at]
+            .iter()
+            .try_for_each(|field| skip(plans, field.plan, &mut cursor))
+            .and_then(|()| walk(plans, fields[at].plan, &mut cursor, Borrow));
+        value.map(Some).map_err(|error| {
+            let error = VisitError::inside(error, Step::Name(name));
+            VisitError::inside(error, Step::Dispatch(self.pallet(), self.name()))
+        })
     }
 
     /// Appends the arguments of the call as a JSON list of `{name, type, value}`.

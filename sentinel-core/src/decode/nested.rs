@@ -72,6 +72,11 @@ pub fn nested_calls<'c>(
     if found.first().is_some_and(|leaf| leaf.path.is_empty()) { Vec::new() } else { found }
 }
 
+/// Whether calls of this pallet may carry others; quick, and yes for some that do not.
+pub(super) fn may_carry(pallet: &str) -> bool {
+    carrier::may_carry(pallet)
+}
+
 /// Whether a call carries others, so that its events are worth decoding.
 pub(super) fn carries(call: &Call) -> bool {
     !carried(call, Origin::Unknown).is_empty()

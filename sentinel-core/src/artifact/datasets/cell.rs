@@ -1,5 +1,6 @@
 //! From the type of a field to its column in Arrow and back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, PrimitiveBuilder};
@@ -9,7 +10,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
 use arrow_schema::{DataType, Field};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::chain::{AccountId, NetUid};
+use super::text::JsonText;
+use crate::artifact::raw::Digest;
+use crate::chain::{AccountId, BlockHash, NetUid};
 
 /// An integer of up to 128 bits, which JSON and Parquet hold as decimal text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -40,6 +43,10 @@ pub(super) trait Value: Sized {
         Self: 'v;
     /// The values of a column of that type.
     fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String>;
+    /// How much room it takes in its column where that is not the same for all.
+    fn room(&self) -> usize {
+        0
+    }
 }
 
 /// A field of a row: a value, or one that may be absent.
@@ -54,6 +61,8 @@ pub(super) trait Cell: Sized {
         Self: 'v;
     /// The fields of a column of that type, or what is wrong with it.
     fn cells(column: &dyn Array) -> Result<Vec<Self>, String>;
+    /// How much room it takes in its column where that is not the same for all.
+    fn room(&self) -> usize;
 }
 
 impl<V: Value> Cell for V {
@@ -73,6 +82,10 @@ impl<V: Value> Cell for V {
     fn cells(column: &dyn Array) -> Result<Vec<Self>, String> {
         V::values(column)?.into_iter().map(|value| value.ok_or_else(|| "it is null in a row".to_owned())).collect()
     }
+
+    fn room(&self) -> usize {
+        V::room(self)
+    }
 }
 
 impl<V: Value> Cell for Option<V> {
@@ -91,6 +104,10 @@ impl<V: Value> Cell for Option<V> {
 
     fn cells(column: &dyn Array) -> Result<Vec<Self>, String> {
         V::values(column)
+    }
+
+    fn room(&self) -> usize {
+        self.as_ref().map_or(0, V::room)
     }
 }
 
@@ -130,6 +147,10 @@ macro_rules! numbers {
                     items.iter().collect::<Option<Vec<_>>>().ok_or_else(|| "a list in it has a null".to_owned())
                 };
                 column.as_list::<i32>().iter().map(|items| items.map(list).transpose()).collect()
+            }
+
+            fn room(&self) -> usize {
+                size_of_val(self.as_slice())
             }
         }
     )*};
@@ -172,18 +193,33 @@ impl Value for bool {
     }
 }
 
-impl Value for String {
-    fn kind() -> DataType {
-        DataType::Utf8
-    }
+/// Types that are text and hold it as such.
+macro_rules! text {
+    ($($ty:ty: $to:expr, $from:expr);* $(;)?) => {$(
+        impl Value for $ty {
+            fn kind() -> DataType {
+                DataType::Utf8
+            }
 
-    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
-        Arc::new(values.collect::<StringArray>())
-    }
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+                Arc::new(values.map(|value| value.map($to)).collect::<StringArray>())
+            }
 
-    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
-        Ok(column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
-    }
+            fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+                Ok(column.as_string::<i32>().iter().map(|text| text.map($from)).collect())
+            }
+
+            fn room(&self) -> usize {
+                self.len()
+            }
+        }
+    )*};
+}
+
+text! {
+    String: String::as_str, str::to_owned;
+    Cow<'static, str>: |word: &Cow<'static, str>| -> &str { word }, |text: &str| Cow::Owned(text.to_owned());
+    JsonText: JsonText::as_str, JsonText::trusted;
 }
 
 /// Types that are text, or a number, in columns.
@@ -211,7 +247,14 @@ like! {
     AccountId as String: Self::to_ss58, |text: String| {
         Self::from_ss58(&text).map_err(|error| format!("{:?} in it is no account: {error}", shortened(&text)))
     };
-    Digits as String: |digits| digits.0.to_string(), |text: String| {
+    BlockHash as String: BlockHash::to_string, |text: String| {
+        Self::from_hex(&text).ok_or_else(|| format!("{:?} in it is no hash", shortened(&text)))
+    };
+    Digest as String: Digest::to_string, |text: String| {
+        let hash = BlockHash::from_hex(&text).ok_or_else(|| format!("{:?} in it is no hash", shortened(&text)))?;
+        Ok(Self(hash.0))
+    };
+    Digits as String: |digits: &Digits| digits.0.to_string(), |text: String| {
         text.parse().map(Self).map_err(|_| format!("{:?} in it is no integer of up to 128 bits", shortened(&text)))
     };
 }

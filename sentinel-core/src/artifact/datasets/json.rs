@@ -2,7 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{Row, sorted};
+use arrow_array::RecordBatch;
+
+use super::{
+    ApyRow, BlockRow, Dataset, EpochRow, EventRow, ExtrinsicRow, FindingRow, HyperparameterRow, NeuronRow, Row,
+    WeightRow, encode_error, sorted, with_row,
+};
 use crate::artifact::ArtifactError;
 use crate::storage::Key;
 
@@ -13,6 +18,22 @@ pub fn write_jsonl<R: Row>(rows: &[R], out: &mut dyn Write) -> io::Result<()> {
         out.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// Appends the rows of a table of a dataset, in their order.
+pub(in crate::artifact) fn append_lines(
+    dataset: Dataset,
+    table: &RecordBatch,
+    out: &mut Vec<u8>,
+) -> Result<(), ArtifactError> {
+    fn append<R: Row>(table: &RecordBatch, out: &mut Vec<u8>) -> Result<(), ArtifactError> {
+        for row in R::from_batch(table).map_err(|message| encode_error(R::DATASET, message))? {
+            serde_json::to_writer(&mut *out, &row).map_err(|error| encode_error(R::DATASET, error))?;
+            out.push(b'\n');
+        }
+        Ok(())
+    }
+    with_row!(dataset, Own => append::<Own>(table, out))
 }
 
 /// Reads what [`write_jsonl`] writes. The key says in errors which object it was.

@@ -2,137 +2,247 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::{KeyValue, ParquetMetaData, SortingColumn};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
 
-use super::{Row, SCHEMA, batch, encode_error, schema, sorted};
-use crate::artifact::raw::{limits, pages};
+use super::{Dataset, Row, SCHEMA, batch, encode_error, sorted};
+use crate::artifact::raw::limits;
 use crate::artifact::{ArtifactError, NetworkWord};
-use crate::storage::Key;
 
-const ZSTD_LEVEL: i32 = 9;
+const ZSTD_LEVEL: i32 = 3;
 
 /// Rows of a row group, and of what is handed over at once.
 const GROUP_ROWS: usize = 131_072;
 const BATCH_ROWS: usize = 16_384;
 
-/// Entries in the footer: which dataset it is, its schema, and of which network. A simulated network says so there.
-const DATASET: &str = "sentinel.dataset";
-const VERSION: &str = "sentinel.schema";
-const NETWORK: &str = "sentinel.network";
+/// About the bytes of text that are handed over at once, and by [`limits::weight`] what a row group unpacks to.
+const BATCH_BYTES: usize = 32 << 20;
+const GROUP_WEIGHT: u64 = 128 << 20;
 
-/// Rows as a Parquet file, sorted, compressed, with statistics of every column.
+/// Entries in the footer: which dataset it is, its schema, and of which network. A simulated network says so there.
+pub(super) const DATASET: &str = "sentinel.dataset";
+pub(super) const VERSION: &str = "sentinel.schema";
+const NETWORK: &str = "sentinel.network";
+const SIMULATED: &str = "sentinel.simulated";
+
+/// Columns of text that has no order worth knowing: statistics of them would tell nothing.
+const UNORDERED: [&str; 7] = ["extrinsic_hash", "call_args", "nested", "attributes", "topics", "body", "payload"];
+/// Columns whose values hardly ever repeat, so that a dictionary would be as large as they are.
+const DISTINCT: [&str; 9] =
+    ["id", "block_hash", "parent_hash", "extrinsic_hash", "call_args", "nested", "attributes", "body", "payload"];
+/// Columns of integers that grow by little from row to row.
+const GROWING: [&str; 2] = ["block", "index"];
+
+/// What a file says about where its rows are from.
+#[derive(Debug, Clone)]
+pub(in crate::artifact) struct Origin {
+    pub(in crate::artifact) network: NetworkWord,
+    pub(in crate::artifact) simulated: bool,
+}
+
+impl Origin {
+    /// Of a network known by its word alone.
+    fn of(network: &NetworkWord) -> Self {
+        Self { network: network.clone(), simulated: network.as_str() == "sim" }
+    }
+}
+
+/// Rows as a Parquet file, sorted, compressed, with statistics of every column that has an order.
 ///
 /// # Errors
 /// [`ArtifactError::Encode`] for rows that would unpack to more than 1 GiB: write fewer into one file.
 pub fn write_parquet<R: Row>(rows: &[R], network: &NetworkWord) -> Result<Bytes, ArtifactError> {
-    let schema = schema::<R>();
-    let foreign = |error: parquet::errors::ParquetError| encode_error::<R>(error.into());
-    let properties = properties::<R>(network).map_err(foreign)?;
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options).map_err(foreign)?;
-    let mut unpacked = 0_u64;
-    for rows in sorted(rows).chunks(BATCH_ROWS) {
-        let batch = batch(rows)?;
-        unpacked = unpacked.saturating_add(limits::weight(&batch));
-        if unpacked > limits::MAX_UNPACKED {
+    let mut writer = TableWriter::new(R::DATASET, &Origin::of(network))?;
+    let mut rest = &sorted(rows)[..];
+    while !rest.is_empty() {
+        let mut room = 0;
+        let fitting = rest.iter().take(BATCH_ROWS).take_while(|row| {
+            room += row.room();
+            room <= BATCH_BYTES
+        });
+        let (part, later) = rest.split_at(fitting.count().max(1));
+        writer.write(batch(part)?)?;
+        if writer.unpacked > limits::MAX_UNPACKED {
             let message =
                 format!("its rows unpack to more than {} bytes: write fewer into one file", limits::MAX_UNPACKED);
-            return Err(encode_error::<R>(message.into()));
+            return Err(encode_error(R::DATASET, message));
         }
-        writer.write(&batch).map_err(foreign)?;
+        rest = later;
     }
-    Ok(writer.into_inner().map_err(foreign)?.into())
+    Ok(writer.finish()?.0)
 }
 
-fn properties<R: Row>(network: &NetworkWord) -> Result<WriterProperties, parquet::errors::ParquetError> {
+/// Writes a Parquet file from tables of sorted rows, one after the other; where one table ends leaves no trace.
+pub(in crate::artifact) struct TableWriter {
+    dataset: Dataset,
+    inner: ArrowWriter<Vec<u8>>,
+    /// Rows that wait for more: how a file is cut into pages follows from what is handed over at once.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+    group_rows: usize,
+    group_weight: u64,
+    rows: u64,
+    unpacked: u64,
+}
+
+impl TableWriter {
+    pub(in crate::artifact) fn new(dataset: Dataset, origin: &Origin) -> Result<Self, ArtifactError> {
+        let foreign = |error: ParquetError| encode_error(dataset, error);
+        let properties = properties(dataset, origin).map_err(foreign)?;
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let inner = ArrowWriter::try_new_with_options(Vec::new(), dataset.schema(), options).map_err(foreign)?;
+        Ok(Self {
+            dataset,
+            inner,
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            waiting_bytes: 0,
+            group_rows: 0,
+            group_weight: 0,
+            rows: 0,
+            unpacked: 0,
+        })
+    }
+
+    /// Adds rows, which follow those before in the order of the dataset.
+    pub(in crate::artifact) fn write(&mut self, mut batch: RecordBatch) -> Result<(), ArtifactError> {
+        while batch.num_rows() > 0 {
+            let room = BATCH_ROWS - self.waiting_rows;
+            let mut fitting = fitting_rows(&batch, room, BATCH_BYTES.saturating_sub(self.waiting_bytes));
+            if fitting == 0 && self.waiting.is_empty() {
+                fitting = 1;
+            }
+            if fitting > 0 {
+                let part = batch.slice(0, fitting);
+                self.waiting_rows += fitting;
+                self.waiting_bytes += text_bytes(&part, fitting);
+                self.waiting.push(part);
+            }
+            let full = self.waiting_rows >= BATCH_ROWS || fitting < batch.num_rows();
+            batch = batch.slice(fitting, batch.num_rows() - fitting);
+            if full {
+                self.hand_over()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), ArtifactError> {
+        let dataset = self.dataset;
+        let batch = match self.waiting.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            several => {
+                let schema = several[0].schema();
+                concat_batches(&schema, several).map_err(|error| encode_error(dataset, error))?
+            }
+        };
+        self.waiting.clear();
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        let weight = limits::weight(&batch);
+        self.rows += batch.num_rows() as u64;
+        self.unpacked = self.unpacked.saturating_add(weight);
+        self.group_rows += batch.num_rows();
+        self.group_weight = self.group_weight.saturating_add(weight);
+        let mut written = self.inner.write(&batch);
+        if self.group_rows >= GROUP_ROWS || self.group_weight >= GROUP_WEIGHT {
+            (self.group_rows, self.group_weight) = (0, 0);
+            written = written.and_then(|()| self.inner.flush());
+        }
+        written.map_err(|error| encode_error(dataset, error))
+    }
+
+    /// The file, and how many rows are in it.
+    pub(in crate::artifact) fn finish(mut self) -> Result<(Bytes, u64), ArtifactError> {
+        self.hand_over()?;
+        let dataset = self.dataset;
+        let bytes = self.inner.into_inner().map_err(|error| encode_error(dataset, error))?;
+        Ok((bytes.into(), self.rows))
+    }
+}
+
+/// How many of the first rows there is room for, at most `rows` with at most so many bytes of text.
+fn fitting_rows(batch: &RecordBatch, rows: usize, bytes: usize) -> usize {
+    let most = rows.min(batch.num_rows());
+    if text_bytes(batch, most) <= bytes {
+        return most;
+    }
+    // The size of the first n rows grows with n.
+    let (mut fits, mut exceeds) = (0, most);
+    while exceeds - fits > 1 {
+        let middle = fits + (exceeds - fits) / 2;
+        if text_bytes(batch, middle) <= bytes {
+            fits = middle;
+        } else {
+            exceeds = middle;
+        }
+    }
+    fits
+}
+
+/// Bytes of text in the first rows.
+fn text_bytes(batch: &RecordBatch, rows: usize) -> usize {
+    let of = |column: &Arc<dyn Array>| match column.data_type() {
+        DataType::Utf8 => {
+            let offsets = column.as_string::<i32>().value_offsets();
+            usize::try_from(offsets[rows] - offsets[0]).unwrap_or(0)
+        }
+        _ => 0,
+    };
+    batch.columns().iter().map(of).sum()
+}
+
+fn properties(dataset: Dataset, origin: &Origin) -> Result<WriterProperties, ParquetError> {
     // Lists come last in every schema: before them, a column has the index of its leaf.
     let sorting = |name: &&str| {
-        let index = R::columns().iter().position(|column| column == name);
+        let index = dataset.columns().iter().position(|column| column == name);
         let index = index.and_then(|index| i32::try_from(index).ok());
         index.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: true })
     };
     let entry = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
-    let entries = vec![
-        entry(DATASET, R::DATASET.to_string()),
+    let mut entries = vec![
+        entry(DATASET, dataset.to_string()),
         entry(VERSION, SCHEMA.to_string()),
-        entry(NETWORK, network.to_string()),
+        entry(NETWORK, origin.network.to_string()),
     ];
-    Ok(WriterProperties::builder()
+    if origin.simulated {
+        entries.push(entry(SIMULATED, "true".to_owned()));
+    }
+    let mut properties = WriterProperties::builder()
         .set_created_by("sentinel".to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_key_value_metadata(Some(entries))
-        .set_sorting_columns(Some(R::sorted_by().iter().filter_map(sorting).collect()))
+        .set_sorting_columns(Some(dataset.sorted_by().iter().filter_map(sorting).collect()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .build())
-}
-
-/// Reads what [`write_parquet`] writes. The key says in errors which object it was.
-///
-/// # Errors
-/// [`ArtifactError::Damaged`] for anything else, and for what unpacks to more than 1 GiB; [`ArtifactError::Format`] for a
-/// later schema.
-pub fn read_parquet<R: Row>(key: &Key, object: Bytes) -> Result<Vec<R>, ArtifactError> {
-    // The reader of the format asserts what it expects of damaged pages; for us that is one more way to be damaged.
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(key, object)));
-    outcome.unwrap_or_else(|_| Err(ArtifactError::damaged(key, "not a readable Parquet file: its pages make no sense")))
-}
-
-fn read<R: Row>(key: &Key, object: Bytes) -> Result<Vec<R>, ArtifactError> {
-    let damaged = |message: String| ArtifactError::damaged(key, message);
-    let foreign = |error: parquet::errors::ParquetError| damaged(format!("not a readable Parquet file: {error}"));
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(object.clone(), options).map_err(foreign)?;
-    check_footer::<R>(key, builder.metadata())?;
-    let largest = check_claim::<R>(&object, builder.metadata()).map_err(damaged)?;
-    // A batch is whole before it is weighed, and all of its rows may repeat the largest value.
-    let fitting = usize::try_from(limits::MAX_UNPACKED / largest.max(1)).unwrap_or(usize::MAX);
-    let batch_rows = fitting.clamp(1, 4096);
-    let (mut rows, mut unpacked) = (Vec::new(), 0_u64);
-    for batch in builder.with_batch_size(batch_rows).build().map_err(foreign)? {
-        let batch = batch.map_err(|error| damaged(format!("not a readable Parquet file: {error}")))?;
-        unpacked = unpacked.saturating_add(limits::weight(&batch));
-        if unpacked > limits::MAX_UNPACKED {
-            return Err(damaged(too_much()));
+        .set_offset_index_disabled(true);
+    for name in UNORDERED {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None);
+    }
+    for name in DISTINCT {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    if !dataset.is_by_subnet() {
+        for name in GROWING {
+            let path = ColumnPath::from(name);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
-        rows.extend(R::from_batch(&batch).map_err(damaged)?);
+        // Each shares its start with the one before.
+        properties = properties.set_column_encoding(ColumnPath::from("id"), Encoding::DELTA_BYTE_ARRAY);
     }
-    Ok(rows)
-}
-
-fn check_footer<R: Row>(key: &Key, metadata: &ParquetMetaData) -> Result<(), ArtifactError> {
-    let entries = metadata.file_metadata().key_value_metadata();
-    let entry = |name: &str| entries?.iter().find(|entry| entry.key == name)?.value.as_deref();
-    if entry(DATASET) != Some(R::DATASET.name()) {
-        return Err(ArtifactError::damaged(key, format!("not a file of the dataset `{}`", R::DATASET)));
-    }
-    match entry(VERSION).and_then(|version| version.parse::<u64>().ok()) {
-        Some(format) if format == u64::from(SCHEMA) => Ok(()),
-        Some(format) => Err(ArtifactError::Format { object: key.clone(), format, supported: SCHEMA.into() }),
-        None => Err(ArtifactError::damaged(key, "it does not name its schema")),
-    }
-}
-
-/// Checks what the pages say of themselves before anything is unpacked; gives the size of the largest.
-fn check_claim<R: Row>(object: &[u8], metadata: &ParquetMetaData) -> Result<u64, String> {
-    let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(u64::MAX);
-    let values = rows.saturating_mul(R::columns().len() as u64);
-    let claim = pages::claim(object, metadata).ok_or("the header of a page is not one")?;
-    let most = limits::MAX_UNPACKED;
-    if claim.bytes > most || claim.values.max(values) > most / limits::VALUE_WEIGHT {
-        return Err(too_much());
-    }
-    Ok(claim.largest)
-}
-
-fn too_much() -> String {
-    format!("it unpacks to more than the {} bytes that a file may have", limits::MAX_UNPACKED)
+    Ok(properties.build())
 }

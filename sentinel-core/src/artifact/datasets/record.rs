@@ -11,6 +11,8 @@ pub trait Record: Sized {
     fn fields() -> Vec<Field>;
     /// The columns of some rows.
     fn arrays(rows: &[&Self]) -> Vec<ArrayRef>;
+    /// How much room the row takes in columns of text and lists.
+    fn room(&self) -> usize;
     /// Rows from their columns.
     fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>, String>;
 }
@@ -34,7 +36,7 @@ pub(super) fn cells<C: Cell>(batch: &RecordBatch, name: &str) -> Result<std::vec
 macro_rules! record {
     (
         $(#[$doc:meta])*
-        $name:ident of $dataset:ident sorted by ($($key:ident),+) {
+        $name:ident of $dataset:ident at $at:ident sorted by ($($key:ident),+) {
             $($(#[$field_doc:meta])* $field:ident: $ty:ty),+ $(,)?
         }
     ) => {
@@ -50,6 +52,10 @@ macro_rules! record {
 
             fn arrays(rows: &[&Self]) -> Vec<arrow_array::ArrayRef> {
                 vec![$(<$ty as super::cell::Cell>::column(rows.iter().map(|row| &row.$field))),+]
+            }
+
+            fn room(&self) -> usize {
+                [$(super::cell::Cell::room(&self.$field)),+].iter().sum()
             }
 
             fn from_batch(batch: &arrow_array::RecordBatch) -> Result<Vec<Self>, String> {
@@ -72,6 +78,18 @@ macro_rules! record {
                 &[$(stringify!($key)),+]
             }
 
+            fn block_column() -> &'static str {
+                stringify!($at)
+            }
+
+            fn block(&self) -> u64 {
+                self.$at
+            }
+
+            fn subnet(&self) -> Option<crate::chain::NetUid> {
+                super::record::first_netuid!(self $(, $key)+)
+            }
+
             fn order(&self, other: &Self) -> std::cmp::Ordering {
                 ($(&self.$key,)+).cmp(&($(&other.$key,)+))
             }
@@ -79,4 +97,14 @@ macro_rules! record {
     };
 }
 
-pub(super) use record;
+/// The subnet of a row that is sorted by subnets first.
+macro_rules! first_netuid {
+    ($row:ident, netuid $(, $key:ident)*) => {
+        Some($row.netuid)
+    };
+    ($row:ident $(, $key:ident)+) => {
+        None
+    };
+}
+
+pub(super) use {first_netuid, record};

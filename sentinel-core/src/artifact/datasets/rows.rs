@@ -6,7 +6,7 @@ use crate::chain::{AccountId, NetUid};
 
 record! {
     /// One hyperparameter of one subnet in the state of one block.
-    HyperparameterRow of Hyperparameters sorted by (netuid, block, name) {
+    HyperparameterRow of Hyperparameters at block sorted by (netuid, block, name) {
         /// The block.
         block: u64,
         /// Its time.
@@ -29,7 +29,7 @@ record! {
     ///
     /// What one mechanism has of its own is a list with an item for each mechanism, by number; the plain column is that of
     /// mechanism 0.
-    NeuronRow of Neurons sorted by (netuid, block, uid) {
+    NeuronRow of Neurons at block sorted by (netuid, block, uid) {
         /// The block.
         block: u64,
         /// Its time.
@@ -105,7 +105,7 @@ record! {
 
 record! {
     /// A weight, a bond, or both, from one neuron to another in the state of one block.
-    WeightRow of Weights sorted by (netuid, block, mechanism, from_uid, to_uid) {
+    WeightRow of Weights at block sorted by (netuid, block, mechanism, from_uid, to_uid) {
         /// The block.
         block: u64,
         /// Its time.
@@ -127,7 +127,7 @@ record! {
 
 record! {
     /// What one epoch gave to the stakers of one validator, and on what: all that a return over a window is made of.
-    EpochRow of Epochs sorted by (netuid, block, hotkey) {
+    EpochRow of Epochs at block sorted by (netuid, block, hotkey) {
         /// The block in which the epoch ran.
         block: u64,
         /// Its time.
@@ -167,7 +167,7 @@ record! {
 
 record! {
     /// The yield of a validator's stakers, or of all of a subnet, over a window.
-    ApyRow of Apy sorted by (netuid, block_end, block_start, hotkey) {
+    ApyRow of Apy at block_end sorted by (netuid, block_end, block_start, hotkey) {
         /// The first block of the window.
         block_start: u64,
         /// Its last block.

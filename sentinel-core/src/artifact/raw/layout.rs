@@ -60,7 +60,7 @@ impl Window {
     }
 
     /// Reads what [`Display`](fmt::Display) writes.
-    fn parse(text: &str) -> Option<Self> {
+    pub(in crate::artifact) fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.split_once('-')?;
         let window = Self::new(first.parse().ok()?, last.parse().ok()?)?;
         (window.to_string() == text).then_some(window)

@@ -3,7 +3,7 @@
 //! The sums in a file's footer are not what a reader goes by: it makes room for what the header of each page says, and
 //! a few bytes can stand for billions of values.
 
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 /// What all pages of a file unpack to, by their own account.
 #[derive(Debug, Default)]
@@ -17,20 +17,36 @@ pub(in crate::artifact) struct Claim {
 /// Adds up the headers of all pages; `None` where one cannot be read.
 pub(in crate::artifact) fn claim(object: &[u8], metadata: &ParquetMetaData) -> Option<Claim> {
     let mut claim = Claim::default();
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
-        let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
-        let start = usize::try_from(start).ok()?;
-        let end = start.checked_add(usize::try_from(column.compressed_size()).ok()?)?;
-        let mut headers = Headers { rest: object.get(start..end)? };
-        while !headers.rest.is_empty() {
-            let page = headers.page()?;
-            headers.take(page.packed)?;
-            claim.bytes = claim.bytes.checked_add(page.unpacked)?;
-            claim.largest = claim.largest.max(page.unpacked);
-            claim.values = claim.values.checked_add(page.values)?;
-        }
+    for group in metadata.row_groups() {
+        claim.add(object, group)?;
     }
     Some(claim)
+}
+
+/// Adds up the headers of the pages of one row group; `None` where one cannot be read.
+pub(in crate::artifact) fn group_claim(object: &[u8], group: &RowGroupMetaData) -> Option<Claim> {
+    let mut claim = Claim::default();
+    claim.add(object, group)?;
+    Some(claim)
+}
+
+impl Claim {
+    fn add(&mut self, object: &[u8], group: &RowGroupMetaData) -> Option<()> {
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let start = usize::try_from(start).ok()?;
+            let end = start.checked_add(usize::try_from(column.compressed_size()).ok()?)?;
+            let mut headers = Headers { rest: object.get(start..end)? };
+            while !headers.rest.is_empty() {
+                let page = headers.page()?;
+                headers.take(page.packed)?;
+                self.bytes = self.bytes.checked_add(page.unpacked)?;
+                self.largest = self.largest.max(page.unpacked);
+                self.values = self.values.checked_add(page.values)?;
+            }
+        }
+        Some(())
+    }
 }
 
 /// What a page header says of its size.

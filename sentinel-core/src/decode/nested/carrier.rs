@@ -16,12 +16,20 @@ pub(super) struct Carried<'c> {
 /// Prefix of the accounts that the utility and multisig pallets derive.
 const DERIVED: &[u8; 16] = b"modlpy/utilisuba";
 
+/// Whether calls of this pallet may carry others, so that one is worth decoding to see.
+pub(super) fn may_carry(pallet: &str) -> bool {
+    matches!(pallet, "Utility" | "Sudo" | "Proxy" | "Multisig" | "Scheduler" | "Crowdloan")
+}
+
 /// The calls directly inside `call`, when that runs as `origin`.
 pub(super) fn carried(call: &Call, origin: Origin) -> Vec<Carried<'_>> {
     let one = |argument: &str, origin: Origin| -> Vec<Carried<'_>> {
         let inner = call.arg(argument).and_then(Value::as_call);
         inner.map(|inner| Carried { step: argument.to_owned(), call: inner, origin }).into_iter().collect()
     };
+    if !may_carry(&call.pallet) {
+        return Vec::new();
+    }
     match (call.pallet.as_str(), call.name.as_str()) {
         ("Utility", "batch" | "batch_all" | "force_batch") => call
             .arg("calls")

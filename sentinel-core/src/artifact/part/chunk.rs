@@ -1,0 +1,145 @@
+//! Chunks: rows of one dataset as a compressed table.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::ArrowError;
+use arrow_select::concat::concat_batches;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactError;
+use crate::artifact::datasets::{Dataset, encode_error};
+use crate::chain::NetUid;
+
+/// Parts live for minutes and are on the way of every block: speed before size.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Beyond so many rows, or bytes of text, a chunk is closed and another begun.
+const CHUNK_ROWS: usize = 65_536;
+const CHUNK_ROOM: usize = 32 << 20;
+
+/// No chunk unpacks to more: what a chunk may hold, the text of one more block, and what a table needs around it.
+const MAX_UNPACKED: usize = 2 << 30;
+
+/// Rows of one dataset, and of one subnet where the dataset is sorted by subnets; sorted.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::artifact) struct Chunk {
+    pub(in crate::artifact) dataset: Dataset,
+    pub(in crate::artifact) netuid: Option<NetUid>,
+    unpacked: usize,
+    pub(super) packed: Bytes,
+}
+
+/// What the head of a part says of a chunk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    dataset: Dataset,
+    netuid: Option<NetUid>,
+    unpacked: usize,
+    pub(super) size: u64,
+}
+
+impl Chunk {
+    pub(super) fn new(entry: Entry, packed: Bytes) -> Self {
+        Self { dataset: entry.dataset, netuid: entry.netuid, unpacked: entry.unpacked, packed }
+    }
+
+    pub(super) fn entry(&self) -> Entry {
+        let size = self.packed.len() as u64;
+        Entry { dataset: self.dataset, netuid: self.netuid, unpacked: self.unpacked, size }
+    }
+
+    /// Its tables, one after the other.
+    pub(in crate::artifact) fn tables(&self) -> Result<Vec<RecordBatch>, ArtifactError> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| encode_error(self.dataset, error);
+        let bytes = unpack(&self.packed, self.unpacked).map_err(|error| failed(error.into()))?;
+        let mut buffer = Buffer::from_vec(bytes);
+        let mut decoder = StreamDecoder::new();
+        let mut tables = Vec::new();
+        while !buffer.is_empty() {
+            tables.extend(decoder.decode(&mut buffer).map_err(|error| failed(error.into()))?);
+        }
+        decoder.finish().map_err(|error| failed(error.into()))?;
+        Ok(tables)
+    }
+}
+
+/// Chunks in the making.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    open: BTreeMap<(Dataset, Option<NetUid>), Open>,
+    closed: Vec<Chunk>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    tables: Vec<RecordBatch>,
+    rows: usize,
+    room: usize,
+}
+
+impl Chunks {
+    /// Adds rows that take so much room as text.
+    pub(super) fn add(
+        &mut self,
+        dataset: Dataset,
+        netuid: Option<NetUid>,
+        table: RecordBatch,
+        room: usize,
+    ) -> Result<(), ArtifactError> {
+        let open = self.open.entry((dataset, netuid)).or_default();
+        open.rows += table.num_rows();
+        open.room += room;
+        open.tables.push(table);
+        if open.rows >= CHUNK_ROWS || open.room >= CHUNK_ROOM {
+            let tables = std::mem::take(open).tables;
+            self.closed.push(close(dataset, netuid, &tables)?);
+        }
+        Ok(())
+    }
+
+    /// All chunks; those of one dataset and subnet in the order of their rows.
+    pub(super) fn finish(self) -> Result<Vec<Chunk>, ArtifactError> {
+        let mut chunks = self.closed;
+        for ((dataset, netuid), open) in self.open {
+            if !open.tables.is_empty() {
+                chunks.push(close(dataset, netuid, &open.tables)?);
+            }
+        }
+        chunks.sort_by_key(|chunk| (chunk.dataset, chunk.netuid));
+        Ok(chunks)
+    }
+}
+
+fn close(dataset: Dataset, netuid: Option<NetUid>, tables: &[RecordBatch]) -> Result<Chunk, ArtifactError> {
+    let write = || -> Result<Vec<u8>, ArrowError> {
+        let schema = dataset.schema();
+        let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+        match tables {
+            [one] => writer.write(one)?,
+            several => writer.write(&concat_batches(&schema, several)?)?,
+        }
+        writer.into_inner()
+    };
+    let bytes = write().map_err(|error| encode_error(dataset, error))?;
+    let packed = pack(&bytes).map_err(|error| encode_error(dataset, error))?;
+    Ok(Chunk { dataset, netuid, unpacked: bytes.len(), packed: packed.into() })
+}
+
+/// Compresses.
+pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(bytes, ZSTD_LEVEL)
+}
+
+/// Gives back what [`pack`] compressed, at most so many bytes.
+pub(super) fn unpack(packed: &[u8], most: usize) -> io::Result<Vec<u8>> {
+    if most > MAX_UNPACKED {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it unpacks to more than 2 GiB"));
+    }
+    zstd::bulk::decompress(packed, most)
+}

@@ -1,0 +1,85 @@
+//! From the chunks of parts to the files of one dataset.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use bytes::Bytes;
+
+use super::merge::Run;
+use crate::artifact::ArtifactError;
+use crate::artifact::datasets::{self, Dataset, Form, Origin, TableWriter};
+use crate::artifact::part::{Chunk, Part};
+use crate::chain::NetUid;
+
+/// One file.
+pub(super) struct File {
+    pub(super) form: Form,
+    pub(super) bytes: Bytes,
+    pub(super) rows: u64,
+}
+
+/// Makes the files of one dataset.
+pub(super) fn files(
+    dataset: Dataset,
+    parts: &[Part],
+    runs: &[Run],
+    origin: &Origin,
+    jsonl: bool,
+) -> Result<Vec<File>, ArtifactError> {
+    let mut parquet = TableWriter::new(dataset, origin)?;
+    let mut lines = jsonl.then(Vec::new);
+    for netuid in subnets(dataset, parts) {
+        // Where blocks of two parts alternate, a part is come back to again and again.
+        let mut unpacked: Option<(usize, Vec<RecordBatch>)> = None;
+        for run in runs {
+            let tables = match unpacked.take() {
+                Some((part, tables)) if part == run.part => tables,
+                _ => tables(dataset, netuid, &parts[run.part])?,
+            };
+            for table in &tables {
+                let rows = of_blocks(dataset, table, &run.blocks)?;
+                if let Some(lines) = &mut lines {
+                    datasets::append_lines(dataset, &rows, lines)?;
+                }
+                parquet.write(rows)?;
+            }
+            unpacked = Some((run.part, tables));
+        }
+    }
+    let (bytes, rows) = parquet.finish()?;
+    let lines = lines.map(|lines| File { form: Form::Jsonl, bytes: lines.into(), rows });
+    Ok([File { form: Form::Parquet, bytes, rows }].into_iter().chain(lines).collect())
+}
+
+/// The subnets that chunks of a dataset are of, ascending; `None` alone for a dataset that is not sorted by them.
+fn subnets(dataset: Dataset, parts: &[Part]) -> BTreeSet<Option<NetUid>> {
+    let chunks = parts.iter().flat_map(Part::chunks).filter(|chunk| chunk.dataset == dataset);
+    chunks.map(|chunk| chunk.netuid).collect()
+}
+
+fn tables(dataset: Dataset, netuid: Option<NetUid>, part: &Part) -> Result<Vec<RecordBatch>, ArtifactError> {
+    let mut tables = Vec::new();
+    for chunk in part.chunks().iter().filter(|chunk| chunk.dataset == dataset && chunk.netuid == netuid) {
+        tables.extend(Chunk::tables(chunk)?);
+    }
+    Ok(tables)
+}
+
+/// The rows of some blocks, in a table where blocks ascend.
+fn of_blocks(
+    dataset: Dataset,
+    table: &RecordBatch,
+    blocks: &RangeInclusive<u64>,
+) -> Result<RecordBatch, ArtifactError> {
+    let column = table.column_by_name(dataset.block_column());
+    let Some(column) = column.and_then(|column| column.as_primitive_opt::<UInt64Type>()) else {
+        return Err(datasets::encode_error(dataset, "a table of a part has no column of blocks"));
+    };
+    let numbers = column.values();
+    let start = numbers.partition_point(|number| number < blocks.start());
+    let end = numbers.partition_point(|number| number <= blocks.end());
+    Ok(table.slice(start, end.saturating_sub(start)))
+}
