@@ -83,7 +83,9 @@ def test_neurons_of_both_wrappings(runtime: sentinel.Runtime, old: sentinel.Runt
     assert neurons["hotkeys"] == [ALICE]
     assert neurons["axons"] == [{"ip": "10.0.0.1", "port": 8091, "ip_type": 4, "protocol": 4, "version": 9, "block": 7}]
     assert (neurons["emission"], neurons["incentive"], neurons["validator_trust"]) == ([5_000_000_000], [65_535], [4])
-    assert (neurons["own_stake"], neurons["last_update"]) == ([1 << 40], [600_000])
+    assert neurons["last_update"] == [600_000]
+    # 218 is a runtime on the way to dynamic TAO, which lists something else in this place.
+    assert neurons["own_stake"] == (None if wrapped else [1 << 40])
     assert neurons["total_stake"] is None and neurons["registered_at"] is None, "absent, not 0"
     assert found["weights"] is None and found["validators"] is None
 

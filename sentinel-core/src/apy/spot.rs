@@ -97,10 +97,16 @@ impl Spot {
             Self::SqrtPrice { bits } => (Wide::new(bits).times(bits)?, (1 << 127, 2)),
             Self::Balancer { tao, alpha, quote } => {
                 let base = PERQUINTILL.checked_sub(quote)?;
-                (Wide::new(tao.into()).times(base.into())?, (alpha.into(), quote.into()))
+                // In lowest terms, so that half and half is exactly the reserves.
+                let shared = common_divisor(base, quote).max(1);
+                (Wide::new(tao.into()).times((base / shared).into())?, (alpha.into(), (quote / shared).into()))
             }
         };
         let some = numerator != Wide::new(0) && denominator.0 > 0 && denominator.1 > 0;
         some.then_some((numerator, denominator))
     }
+}
+
+fn common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
 }
