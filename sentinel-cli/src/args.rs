@@ -163,6 +163,11 @@ pub(crate) enum Command {
     /// of each in storage, and what the runtime functions get_subnet_hyperparams, _v2 and _v3 answer for it. --state says which other state. Runtime code is never
     /// recorded. Read it again with --network file://DIR.
     Record(Record),
+    /// Follow the chain, or fill a range of blocks or epochs, into a store.
+    ///
+    /// Writes datasets as Parquet, in windows of 1,000 blocks, with a manifest each. A run that was stopped or killed goes on
+    /// where it was when it is started again. Every flag has a variable of the environment.
+    Run(Box<crate::commands::run::Args>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -5,6 +5,7 @@ mod decode;
 mod hyperparameters;
 mod moment;
 mod record;
+pub(crate) mod run;
 mod runtime;
 pub(crate) mod subnet;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
         Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
         Command::Record(args) => with_runtime(record::run(common, args, out)),
+        Command::Run(args) => with_threads(run::run(common, args, out)),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);
             Ok(Exit::Done)
@@ -34,10 +36,20 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
 
 /// Only commands that talk to a node need an async runtime.
 fn with_runtime<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| CliError::File { what: "cannot start".to_owned(), source })?;
+    block_on(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs decode on all cores.
+fn with_threads<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    block_on(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn block_on<T>(
+    mut builder: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    let runtime =
+        builder.enable_all().build().map_err(|source| CliError::File { what: "cannot start".to_owned(), source })?;
     let result = runtime.block_on(work);
     // A name server that never answers must not hold up the end of the program.
     runtime.shutdown_background();

@@ -31,7 +31,16 @@ pub(crate) async fn open_named(
     common: &Common,
     options: RpcOptions,
 ) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
-    let networks = common.networks().into_iter().map(str::parse).collect::<Result<Vec<Network>, _>>()?;
+    open_first(&common.networks(), options, common).await
+}
+
+/// Opens the first of these networks that answers, and says which it was.
+pub(crate) async fn open_first(
+    names: &[&str],
+    options: RpcOptions,
+    common: &Common,
+) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
+    let networks = names.iter().map(|name| name.parse()).collect::<Result<Vec<Network>, _>>()?;
     let mut failures = Vec::new();
     for network in networks {
         match open_one(&network, &options, common).await {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use sentinel_core::artifact::ArtifactError;
 use sentinel_core::chain::{NetworkError, ParseBlockIdError};
 use sentinel_core::decode::{DecodeError, MetadataError};
-use sentinel_core::engine::RecordError;
+use sentinel_core::engine::{EngineError, RecordError};
 use sentinel_core::source::SourceError;
 use sentinel_core::storage::StorageError;
 use sentinel_core::subnet::SubnetError;
@@ -60,6 +60,8 @@ pub(crate) enum CliError {
     Artifact(#[from] ArtifactError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     #[error("{what}")]
     File { what: String, source: io::Error },
     #[error("cannot write the output")]
@@ -76,7 +78,14 @@ impl CliError {
             Self::Usage(_) | Self::Network(_) | Self::Block(_) => Exit::Usage,
             Self::Source(SourceError::StatePruned { .. })
             | Self::Subnet(SubnetError::Source(SourceError::StatePruned { .. }))
-            | Self::Record(RecordError::Source { source: SourceError::StatePruned { .. }, .. }) => Exit::StatePruned,
+            | Self::Record(RecordError::Source { source: SourceError::StatePruned { .. }, .. })
+            | Self::Engine(
+                EngineError::Source { source: SourceError::StatePruned { .. }, .. }
+                | EngineError::Start(SourceError::StatePruned { .. })
+                | EngineError::Subnet { source: SubnetError::Source(SourceError::StatePruned { .. }), .. },
+            ) => Exit::StatePruned,
+            Self::Engine(EngineError::Usage(_) | EngineError::NotFinalized { .. }) => Exit::Usage,
+            Self::Engine(EngineError::GaveUp { .. }) => Exit::Partly,
             _ => Exit::Failed,
         }
     }

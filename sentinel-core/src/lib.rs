@@ -49,7 +49,7 @@ pub mod conformance;
 pub mod decode;
 #[cfg(feature = "source")]
 pub mod detect;
-#[cfg(feature = "archive")]
+#[cfg(feature = "engine")]
 pub mod engine;
 mod error;
 #[cfg(feature = "source")]

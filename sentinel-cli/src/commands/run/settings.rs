@@ -1,0 +1,228 @@
+//! What a run is asked for: flags, or else variables of the environment, or else what the mode has.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel_core::artifact::NetworkWord;
+use sentinel_core::chain::{NetUid, Network};
+use sentinel_core::engine::{Mode, Outputs};
+use sentinel_core::storage::{ObjectStorage, Storage};
+
+use crate::args::Common;
+use crate::exit::CliError;
+
+const DEFAULT_STORE: &str = "file://./sentinel-data";
+
+/// `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What the run is for: live, backfill, fast_backfill or apy_backfill [env: SENTINEL_MODE] [default: live]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// First block of a backfill; of a live run, where it begins that has no cursor yet [env: BLOCK_START]
+    #[arg(long, value_name = "BLOCK")]
+    block_start: Option<String>,
+    /// Last block of a backfill [env: BLOCK_END]
+    #[arg(long, value_name = "BLOCK")]
+    block_end: Option<String>,
+    /// Network that a backfill reads: a name or a URL; several with commas [env: BITTENSOR_ARCHIVE_NETWORK]
+    #[arg(long, value_name = "NETWORK")]
+    archive_network: Option<String>,
+    /// Considers every so many blocks of the range only [env: BACKFILL_STEP] [default: 1]
+    #[arg(long, value_name = "BLOCKS")]
+    step: Option<String>,
+    /// Epochs read between two pauses [env: BACKFILL_BATCH_SIZE] [default: 10; in apy_backfill 50]
+    #[arg(long, value_name = "EPOCHS")]
+    batch_size: Option<String>,
+    /// Seconds of such a pause [env: BACKFILL_BATCH_DELAY] [default: 1; in apy_backfill 0.5]
+    #[arg(long, value_name = "SECONDS")]
+    batch_delay: Option<String>,
+    /// Seconds between the blocks of a backfill; 0: as fast as the node allows [env: BACKFILL_RATE_LIMIT] [default: 1]
+    #[arg(long, value_name = "SECONDS")]
+    rate_limit: Option<String>,
+    /// Store for what is read and for the state of the run; made if missing [env: SENTINEL_STORE] [default: file://./sentinel-data]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Also writes each dataset as JSON lines [env: STORE_ARTIFACT] [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    store_artifact: Option<String>,
+    /// Datasets to write, with commas: blocks, extrinsics, events, findings, hyperparameters, neurons, weights, epochs, apy
+    /// [env: SENTINEL_OUTPUTS] [default: all that the mode makes]
+    #[arg(long, value_name = "LIST")]
+    outputs: Option<String>,
+    /// File that findings are appended to as JSON lines; - for stdout
+    #[arg(long, value_name = "FILE")]
+    findings: Option<PathBuf>,
+    /// The word for the network in the names of files, instead of the network's own or one made of its genesis hash
+    #[arg(long, value_name = "WORD")]
+    name: Option<String>,
+    /// Blocks read at once [default: 32]
+    #[arg(long, value_name = "BLOCKS")]
+    pub(super) in_flight: Option<NonZeroUsize>,
+    /// Reads again what is there already
+    #[arg(long)]
+    pub(super) force_refresh: bool,
+    /// Says what the run would do, and does nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// File for the report, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+/// Everything that a run needs, checked.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) mode: Mode,
+    pub(super) networks: Vec<String>,
+    pub(super) range: Option<RangeInclusive<u64>>,
+    pub(super) start: Option<u64>,
+    pub(super) netuids: Option<BTreeSet<NetUid>>,
+    pub(super) step: u64,
+    pub(super) batch_size: usize,
+    pub(super) batch_delay: Duration,
+    pub(super) rate_limit: Duration,
+    pub(super) store: String,
+    pub(super) jsonl: bool,
+    pub(super) outputs: Outputs,
+    pub(super) findings: Option<PathBuf>,
+    pub(super) name: Option<NetworkWord>,
+}
+
+/// One setting: its flag, and its variable.
+struct Setting {
+    flag: &'static str,
+    variable: &'static str,
+    given: Option<String>,
+}
+
+impl Setting {
+    /// What was given, and by what. A variable that is empty is one that is not set.
+    fn text(&self) -> Option<(String, &'static str)> {
+        if let Some(given) = &self.given {
+            return Some((given.clone(), self.flag));
+        }
+        let value = std::env::var(self.variable).ok()?;
+        (!value.trim().is_empty()).then(|| (value.trim().to_owned(), self.variable))
+    }
+
+    fn parsed<T: FromStr>(&self, expected: &str) -> Result<Option<T>, CliError> {
+        let Some((text, by)) = self.text() else { return Ok(None) };
+        match text.parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(CliError::Usage(format!("{by} is `{text}`: expected {expected}"))),
+        }
+    }
+
+    /// As [`parsed`](Self::parsed), where the error of the type says all.
+    fn named<T: FromStr<Err: Display>>(&self) -> Result<Option<T>, CliError> {
+        let Some((text, by)) = self.text() else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| CliError::Usage(format!("{by}: {error}")))
+    }
+
+    fn seconds(&self, default: f64) -> Result<Duration, CliError> {
+        let Some((text, by)) = self.text() else { return Ok(Duration::from_secs_f64(default)) };
+        let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+        let wrong = || CliError::Usage(format!("{by} is `{text}`: expected seconds, from 0 to 86400"));
+        seconds.map(Duration::from_secs_f64).ok_or_else(wrong)
+    }
+
+    fn flag(&self) -> Result<bool, CliError> {
+        let Some((text, by)) = self.text() else { return Ok(false) };
+        match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Ok(true),
+            "0" | "false" | "no" | "off" => Ok(false),
+            _ => Err(CliError::Usage(format!("{by} is `{text}`: expected true or false"))),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads flags and variables, and refuses what cannot be done.
+    pub(super) fn resolve(common: &Common, args: &Args) -> Result<Self, CliError> {
+        let of = |flag, variable, given: &Option<String>| Setting { flag, variable, given: given.clone() };
+        let mode: Mode = of("--mode", "SENTINEL_MODE", &args.mode).named()?.unwrap_or_default();
+        let start: Option<u64> = of("--block-start", "BLOCK_START", &args.block_start).parsed("a block number")?;
+        let end: Option<u64> = of("--block-end", "BLOCK_END", &args.block_end).parsed("a block number")?;
+        let archive = of("--archive-network", "BITTENSOR_ARCHIVE_NETWORK", &args.archive_network).text();
+        let (range, networks) = if mode == Mode::Live {
+            if args.block_end.is_some() {
+                return Err(CliError::Usage("--block-end does not apply to live mode: it has no end".to_owned()));
+            }
+            (None, common.networks().into_iter().map(str::to_owned).collect())
+        } else {
+            let missing = |flag: &str, variable: &str| {
+                CliError::Usage(format!("{mode} needs {flag} (or the variable {variable})"))
+            };
+            let start = start.ok_or_else(|| missing("--block-start", "BLOCK_START"))?;
+            let end = end.ok_or_else(|| missing("--block-end", "BLOCK_END"))?;
+            let (archive, _) = archive.ok_or_else(|| missing("--archive-network", "BITTENSOR_ARCHIVE_NETWORK"))?;
+            if end < start {
+                let message = format!("the range ends at block {end} before it starts at {start}");
+                return Err(CliError::Usage(message));
+            }
+            let networks = archive.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+            (Some(start..=end), networks.collect::<Vec<_>>())
+        };
+        for network in &networks {
+            network.parse::<Network>()?;
+        }
+        let batch = if mode == Mode::ApyBackfill { (50, 0.5) } else { (10, 1.0) };
+        let outputs = of("--outputs", "SENTINEL_OUTPUTS", &args.outputs).named()?;
+        let outputs = outputs.unwrap_or_else(|| Outputs::of(mode));
+        if let Some(dataset) = outputs.not_made_by(mode).first() {
+            let made = Outputs::of(mode);
+            return Err(CliError::Usage(format!("{mode} does not make `{dataset}`: it makes {made}")));
+        }
+        let size = of("--batch-size", "BACKFILL_BATCH_SIZE", &args.batch_size);
+        let size: Option<NonZeroUsize> = size.parsed("a number of epochs, at least 1")?;
+        let size = if mode.reads_blocks() { 50 } else { size.map_or(batch.0, NonZeroUsize::get) };
+        let step = of("--step", "BACKFILL_STEP", &args.step);
+        let step: Option<std::num::NonZeroU64> = step.parsed("a number of blocks, at least 1")?;
+        let rate_limit = of("--rate-limit", "BACKFILL_RATE_LIMIT", &args.rate_limit).seconds(1.0)?;
+        Ok(Self {
+            mode,
+            networks,
+            range,
+            start,
+            netuids: netuids(common)?,
+            step: step.map_or(1, std::num::NonZeroU64::get),
+            batch_size: size,
+            batch_delay: of("--batch-delay", "BACKFILL_BATCH_DELAY", &args.batch_delay).seconds(batch.1)?,
+            rate_limit: if mode == Mode::Backfill { rate_limit } else { Duration::ZERO },
+            store: of("--store", "SENTINEL_STORE", &args.store).text().map_or(DEFAULT_STORE.to_owned(), |(url, _)| url),
+            jsonl: of("--store-artifact", "STORE_ARTIFACT", &args.store_artifact).flag()?,
+            outputs,
+            findings: args.findings.clone(),
+            name: args.name.as_deref().map(str::parse).transpose()?,
+        })
+    }
+
+    pub(super) fn open_store(&self) -> Result<Arc<dyn Storage>, CliError> {
+        Ok(Arc::new(ObjectStorage::from_url(&self.store)?))
+    }
+}
+
+/// The subnets: of the flag, or a list in the variable.
+fn netuids(common: &Common) -> Result<Option<BTreeSet<NetUid>>, CliError> {
+    if let Some(netuid) = common.netuid {
+        return Ok(Some([netuid].into()));
+    }
+    let Some((text, _)) = (Setting { flag: "--netuid", variable: "NETUID", given: None }).text() else {
+        return Ok(None);
+    };
+    let parsed: Result<BTreeSet<NetUid>, _> =
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect();
+    match parsed {
+        Ok(netuids) if !netuids.is_empty() => Ok(Some(netuids)),
+        _ => {
+            Err(CliError::Usage(format!("NETUID is `{text}`: expected the number of a subnet, or several with commas")))
+        }
+    }
+}

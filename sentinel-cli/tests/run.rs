@@ -1,0 +1,139 @@
+//! `run`: what is asked for is checked before anything happens, and what is done is told.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const MODES: [&str; 8] = [
+    "SENTINEL_MODE",
+    "BLOCK_START",
+    "BLOCK_END",
+    "BITTENSOR_ARCHIVE_NETWORK",
+    "BITTENSOR_NETWORK",
+    "NETUID",
+    "BACKFILL_RATE_LIMIT",
+    "STORE_ARTIFACT",
+];
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"));
+    MODES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command.current_dir(folder).args(["run", "--sim-interval", "0"]);
+    command
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named_before_anything_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let complete = [
+        ("SENTINEL_MODE", "fast_backfill"),
+        ("BLOCK_START", "10"),
+        ("BLOCK_END", "20"),
+        ("BITTENSOR_ARCHIVE_NETWORK", "sim"),
+    ];
+    let wrong = [
+        ("BLOCK_START", "", "BLOCK_START"),
+        ("BLOCK_END", "", "BLOCK_END"),
+        ("BITTENSOR_ARCHIVE_NETWORK", "", "BITTENSOR_ARCHIVE_NETWORK"),
+        ("BLOCK_START", "ten", "BLOCK_START is `ten`"),
+        ("BLOCK_END", "5", "ends at block 5 before it starts at 10"),
+        ("SENTINEL_MODE", "fast", "use live, backfill, fast_backfill or apy_backfill"),
+        ("BITTENSOR_ARCHIVE_NETWORK", "nowhere", "unknown network"),
+        ("BACKFILL_BATCH_SIZE", "0", "BACKFILL_BATCH_SIZE is `0`"),
+        ("BACKFILL_BATCH_DELAY", "-1", "BACKFILL_BATCH_DELAY is `-1`"),
+        ("BACKFILL_STEP", "0", "BACKFILL_STEP is `0`"),
+        ("STORE_ARTIFACT", "perhaps", "STORE_ARTIFACT is `perhaps`"),
+        ("SENTINEL_OUTPUTS", "everything", "unknown output `everything`"),
+        ("SENTINEL_OUTPUTS", "events", "does not make `events`"),
+        ("SENTINEL_STORE", "ftp://somewhere", "ftp://somewhere"),
+        ("NETUID", "one", "NETUID is `one`"),
+    ];
+    for (name, value, says) in wrong {
+        let output = command(folder.path()).envs(complete).env(name, value).output().unwrap();
+        let (code, stdout, stderr) = said(&output);
+        assert!(stderr.contains(says), "{name}={value}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stdout.is_empty());
+        assert!(matches!(code, Some(1 | 2)), "{name}={value}: {code:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{name}={value}: something was written");
+    }
+}
+
+#[test]
+fn a_backfill_by_variables_tells_what_it_did_and_does_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| {
+        let mut command = command(folder.path());
+        command.envs([
+            ("SENTINEL_MODE", "backfill"),
+            ("BLOCK_START", "40"),
+            ("BLOCK_END", "59"),
+            ("BITTENSOR_ARCHIVE_NETWORK", "sim"),
+            ("BACKFILL_RATE_LIMIT", "0"),
+            ("SENTINEL_OUTPUTS", "blocks,events"),
+            ("STORE_ARTIFACT", "true"),
+        ]);
+        let (code, stdout, stderr) = said(&command.args(more).output().unwrap());
+        assert_eq!(code, Some(0), "{stderr}");
+        let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        report
+    };
+    let estimate = run(&["--dry-run", "-f", "json"]);
+    assert_eq!((&estimate["blocks"], &estimate["windows"]), (&20.into(), &1.into()));
+    assert_eq!(std::fs::read_dir(folder.path().join("sentinel-data")).unwrap().count(), 0);
+
+    let report = run(&["-f", "json", "--report", "report.json"]);
+    assert_eq!((&report["done"], &report["skipped"], &report["windows_written"]), (&20.into(), &0.into(), &1.into()));
+    assert_eq!((&report["simulated"], &report["quarantined"]), (&true.into(), &serde_json::json!([])));
+    let kept: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(kept, report);
+    let file = folder.path().join("sentinel-data/sim/blocks/v1/0000000040-0000000059.jsonl");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let numbers: Vec<u64> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["block"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, (40..60).collect::<Vec<u64>>());
+    assert!(file.with_extension("parquet").exists());
+
+    let again = run(&["-f", "jsonl"]);
+    assert_eq!((&again["done"], &again["skipped"], &again["windows_skipped"]), (&0.into(), &20.into(), &1.into()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_with_everything_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let range = ["--mode", "backfill", "--block-start", "100", "--block-end", "20000", "--archive-network", "sim"];
+    let more = ["--rate-limit", "0.02", "--outputs", "blocks", "-f", "json"];
+    let child = command(folder.path())
+        .args(range)
+        .args(more)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let cursor = || {
+        let state = std::fs::read_dir(folder.path().join("sentinel-data/sim/_state")).ok()?.next()?.ok()?.path();
+        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(state.join("cursor.json")).ok()?).ok()?;
+        json["number"].as_u64()
+    };
+    while cursor().is_none_or(|number| number < 110) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "a backfill that was stopped is partly done");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["interrupted"], true);
+    assert_eq!(cursor(), report["cursor"].as_u64());
+}

@@ -1,0 +1,447 @@
+//! Runs over blocks: a backfill of a range, and following the chain.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::time::Instant;
+
+use super::EngineError;
+use super::detection::Detection;
+use super::gather::{Gathered, Rows};
+use super::patience::Outcome;
+use super::run::{OpenWindow, Run, is_sealed, load_parts};
+use super::state::{Cursor, PartOf, Quarantined, RangeStart};
+use crate::artifact::datasets::{Dataset, FindingRow, Window};
+use crate::artifact::part::PartBuilder;
+use crate::chain::{BlockId, BlockRef, Finality};
+use crate::source::SourceError;
+
+/// What comes next in a range.
+enum Step {
+    /// A window whose artifacts are there.
+    Skip(Window),
+    /// A window begins, with what is there of it.
+    Open(OpenWindow),
+    /// A block of it.
+    Block(u64),
+    /// It ends.
+    Close(Window),
+}
+
+/// A step, done.
+enum Done {
+    Skipped(Window),
+    Opened(OpenWindow),
+    Block(u64, Result<Box<Gathered>, Outcome>),
+    Closed(Window),
+}
+
+/// Collects rows until they are made safe together.
+#[derive(Default)]
+struct Batch {
+    part: PartBuilder,
+    /// The heights that it answers for, those that were left out among them.
+    first: Option<u64>,
+    last: u64,
+    newest: Option<BlockRef>,
+    count: u64,
+}
+
+/// A run over blocks.
+pub(super) struct Blocks {
+    run: Run,
+    detection: Detection,
+    open: Option<OpenWindow>,
+    batch: Batch,
+    /// The block before the next one, where that is known.
+    before: Option<BlockRef>,
+    first: u64,
+}
+
+impl Blocks {
+    pub(super) fn new(run: Run, detection: Detection) -> Self {
+        Self { run, detection, open: None, batch: Batch::default(), before: None, first: 0 }
+    }
+
+    pub(super) fn into_run(self) -> Run {
+        self.run
+    }
+
+    /// Every considered block of the range, in order.
+    pub(super) async fn backfill(&mut self, first: u64, last: u64) -> Result<(), EngineError> {
+        self.first = first;
+        let head = self.run.head(Finality::Finalized).await?;
+        if last > head.number {
+            return Err(EngineError::NotFinalized { last, head: head.number });
+        }
+        if let Some(cursor) = self.run.state.cursor().await? {
+            self.run.check_cursor(&cursor).await?;
+            self.detection.restore(&cursor.detectors);
+            self.run.report.cursor = Some(cursor.block.number);
+        }
+        self.run.meter.set_total(last - first + 1);
+        let steps = self.steps(first, last).boxed();
+        let outcome = self.follow_steps(steps).await;
+        self.finish(outcome).await
+    }
+
+    async fn follow_steps(&mut self, steps: BoxStream<'_, Result<Step, EngineError>>) -> Result<(), EngineError> {
+        let limited = !self.run.settings.rate_limit.is_zero();
+        let in_flight = if limited { 1 } else { self.run.settings.in_flight };
+        let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
+        let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
+        let mut done = steps
+            .map(|step| {
+                let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
+                async move {
+                    Ok::<_, EngineError>(match step? {
+                        Step::Skip(window) => Done::Skipped(window),
+                        Step::Open(window) => Done::Opened(window),
+                        Step::Close(window) => Done::Closed(window),
+                        Step::Block(number) => {
+                            pace.wait().await;
+                            let work = async move {
+                                patience.attempt(number, || gatherer.at_height(number)).await.map(Box::new)
+                            };
+                            let block =
+                                tokio::spawn(work).await.map_err(|_| EngineError::Internal { block: number })?;
+                            Done::Block(number, block)
+                        }
+                    })
+                }
+            })
+            .buffered(in_flight);
+        while let Some(step) = done.next().await {
+            match step? {
+                Done::Skipped(window) => {
+                    let blocks = window.last() - window.first() + 1;
+                    self.run.report.windows_skipped += 1;
+                    self.run.report.skipped += blocks;
+                    self.run.meter.found(blocks);
+                    self.before = None;
+                    self.run.tell();
+                }
+                Done::Opened(window) => {
+                    self.run.report.skipped += window.found;
+                    self.run.meter.found(window.found);
+                    self.open = Some(window);
+                }
+                Done::Block(number, Ok(block)) => self.accept(number, *block).await?,
+                Done::Block(_, Err(Outcome::Stopped)) => return Ok(()),
+                Done::Block(_, Err(Outcome::Stop(error))) => return Err(error),
+                Done::Block(number, Err(Outcome::Poison { tries, error })) => {
+                    self.leave_out(number, tries, error).await?;
+                }
+                Done::Closed(window) => self.close_window(window).await?,
+            }
+            if self.batch.count >= self.run.settings.batch_size as u64 || limited {
+                self.flush().await?;
+            }
+            if self.run.is_stopped() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The windows of a range, and what is missing of each.
+    fn steps(&self, first: u64, last: u64) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
+        let (state, job) = (self.run.state.clone(), Arc::clone(&self.run.job));
+        let force = self.run.settings.force;
+        let left_out: BTreeSet<u64> = self.run.quarantined.keys().copied().collect();
+        let genesis = self.run.identity.genesis_hash;
+        stream::iter(Window::covering(first..=last))
+            .then(move |window| {
+                let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
+                async move {
+                    let again = left_out.range(window.first()..=window.last()).next().is_some();
+                    if !force && !again && is_sealed(&state, &job, genesis, window).await? {
+                        return Ok(vec![Step::Skip(window)]);
+                    }
+                    let mut open = if force { OpenWindow::new(window) } else { load_parts(&state, window).await? };
+                    let missing: Vec<u64> = window
+                        .blocks()
+                        .filter(|block| job.considers(*block))
+                        .filter(|block| left_out.contains(block) || !open.covers(*block))
+                        .collect();
+                    open.found = (window.last() - window.first() + 1) - missing.len() as u64;
+                    let blocks = missing.into_iter().map(Step::Block);
+                    Ok([Step::Open(open)].into_iter().chain(blocks).chain([Step::Close(window)]).collect())
+                }
+            })
+            .map(|steps: Result<Vec<Step>, EngineError>| match steps {
+                Ok(steps) => stream::iter(steps.into_iter().map(Ok).collect::<Vec<_>>()),
+                Err(error) => stream::iter(vec![Err(error)]),
+            })
+            .flatten()
+    }
+
+    /// Follows the chain until it is stopped.
+    pub(super) async fn live(&mut self) -> Result<(), EngineError> {
+        let head = self.run.head(Finality::Finalized).await?;
+        let from = match self.run.state.cursor().await? {
+            Some(cursor) => {
+                self.run.check_cursor(&cursor).await?;
+                self.detection.restore(&cursor.detectors);
+                self.first = cursor.first;
+                self.before = Some(cursor.block);
+                cursor.block.number + 1
+            }
+            None => {
+                self.first = self.run.settings.start.unwrap_or(head.number);
+                self.first
+            }
+        };
+        self.run.report.block_start = self.first;
+        self.run.report.block_end = from.saturating_sub(1);
+        let outcome = self.follow_chain(from).await;
+        self.finish(outcome).await
+    }
+
+    async fn follow_chain(&mut self, from: u64) -> Result<(), EngineError> {
+        let source = Arc::clone(&self.run.source);
+        let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
+        let blocks = source.finalized(from).map(|block| {
+            let (gatherer, patience) = (Arc::clone(&gatherer), Arc::clone(&patience));
+            async move {
+                let block = match block {
+                    Ok(block) => block,
+                    // The stream goes on where it was.
+                    Err(error) if error.is_retryable() => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+                let number = block.header.header.number;
+                let work =
+                    async move { patience.attempt(number, || gatherer.block(block.clone())).await.map(Box::new) };
+                match tokio::spawn(work).await {
+                    Ok(done) => Ok(Some((number, done))),
+                    Err(_) => Err(SourceError::fatal(format!("an internal failure at block {number}"))),
+                }
+            }
+        });
+        let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
+        let stop = self.run.settings.stop.clone();
+        let mut watch = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            // While more is ready it is made safe together; at the head each block by itself.
+            let ready = blocks.next().now_or_never();
+            let item = match ready {
+                Some(item) => item,
+                None => {
+                    self.flush().await?;
+                    tokio::select! {
+                        item = blocks.next() => item,
+                        () = stop.cancelled() => return Ok(()),
+                        _ = watch.tick() => {
+                            self.look_at_head().await;
+                            continue;
+                        }
+                    }
+                }
+            };
+            let next = self.before.map_or(from, |before| before.number + 1);
+            match item {
+                None => return Ok(()),
+                Some(Err(source)) => return Err(EngineError::Source { block: next, source }),
+                Some(Ok(None)) => {}
+                Some(Ok(Some((number, Ok(block))))) => {
+                    self.enter(number).await?;
+                    self.accept(number, *block).await?;
+                }
+                Some(Ok(Some((_, Err(Outcome::Stopped))))) => return Ok(()),
+                Some(Ok(Some((_, Err(Outcome::Stop(error)))))) => return Err(error),
+                Some(Ok(Some((number, Err(Outcome::Poison { tries, error }))))) => {
+                    self.enter(number).await?;
+                    self.leave_out(number, tries, error).await?;
+                }
+            }
+            if self.batch.count >= self.run.settings.batch_size as u64 {
+                self.flush().await?;
+            }
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Opens the window of a block of a live run, and closes the one before.
+    async fn enter(&mut self, number: u64) -> Result<(), EngineError> {
+        let start = number - number % crate::artifact::raw::WINDOW_BLOCKS;
+        let last = start + (crate::artifact::raw::WINDOW_BLOCKS - 1);
+        let Some(window) = Window::new(self.first.max(start), last) else {
+            return Err(EngineError::Internal { block: number });
+        };
+        if self.open.as_ref().is_some_and(|open| open.window == window) {
+            return Ok(());
+        }
+        if let Some(open) = &self.open {
+            let window = open.window;
+            self.close_window(window).await?;
+        }
+        self.open = Some(load_parts(&self.run.state, window).await?);
+        Ok(())
+    }
+
+    async fn look_at_head(&mut self) {
+        if let Ok(head) = self.run.source.head(Finality::Finalized).await {
+            self.run.meter.head(head.number);
+            self.run.tell();
+        }
+    }
+
+    /// Takes a block: after the one before it, and with what detectors say of it.
+    async fn accept(&mut self, number: u64, block: Gathered) -> Result<(), EngineError> {
+        let at = block.at;
+        if let Some(before) = self.before.filter(|before| before.number + 1 == at.number)
+            && before.hash != at.parent_hash
+        {
+            // Which of the two is right is not for us to say: nothing is written of either from here on.
+            let expected = BlockRef { hash: at.parent_hash, ..before };
+            return Err(EngineError::contradicted(&before, &expected));
+        }
+        let findings = match &block.raw {
+            Some(raw) => self.detection.inspect(&*self.run.source, self.run.job.network.as_str(), raw).await?,
+            None => Vec::new(),
+        };
+        let rows = findings.iter().map(FindingRow::of).collect::<Vec<_>>();
+        self.run.report.findings += rows.len() as u64;
+        self.run.report.epochs += block.rows.epochs.iter().map(|row| row.netuid).collect::<BTreeSet<_>>().len() as u64;
+        self.batch.part.begin(at)?;
+        push(&mut self.batch.part, block.rows)?;
+        if self.run.job.outputs.has(Dataset::Findings) {
+            self.batch.part.rows(rows)?;
+        }
+        self.detection.found(findings);
+        self.before = Some(at);
+        self.batch.took(number, Some(at));
+        Ok(())
+    }
+
+    /// Leaves a block out, with what is known of it.
+    async fn leave_out(&mut self, number: u64, tries: u32, error: String) -> Result<(), EngineError> {
+        tracing::error!(block = number, tries, %error, "a block cannot be read and is left out");
+        let raw = self.run.source.block(BlockId::Number(number)).await.ok();
+        let block = Quarantined {
+            block: number,
+            hash: raw.as_ref().map(|raw| raw.header.hash.to_string()),
+            tries,
+            error,
+            extrinsics: raw
+                .iter()
+                .flat_map(|raw| &raw.extrinsics)
+                .cloned()
+                .map(crate::artifact::raw::HexBytes)
+                .collect(),
+            events: raw.as_ref().map(|raw| crate::artifact::raw::HexBytes(raw.events.clone())),
+        };
+        self.before = raw.map(|raw| raw.reference());
+        self.run.state.quarantine(&block).await?;
+        self.run.quarantined.insert(number, block);
+        self.batch.took(number, None);
+        Ok(())
+    }
+
+    /// Makes safe what was collected: rows, then findings, then the cursor.
+    async fn flush(&mut self) -> Result<(), EngineError> {
+        let Some(first) = self.batch.first else { return Ok(()) };
+        let batch = std::mem::take(&mut self.batch);
+        let Some(open) = &mut self.open else { return Err(EngineError::Internal { block: first }) };
+        self.run.still_ours().await?;
+        let released: Vec<u64> = batch.part.blocks().iter().map(|block| block.number).collect();
+        if !batch.part.is_empty() {
+            let part = batch.part.finish()?;
+            let of = PartOf::Blocks(RangeStart { first, last: batch.last });
+            self.run.keep(open.window, &of, &part).await?;
+            open.parts.push(part);
+        }
+        self.detection.deliver(batch.last).await?;
+        for block in released {
+            if self.run.quarantined.remove(&block).is_some() {
+                self.run.state.release(block).await?;
+            }
+        }
+        if let Some(block) = batch.newest {
+            self.run.report.cursor = Some(block.number);
+            if self.run.job.range.is_none() {
+                self.run.report.block_end = block.number;
+            }
+            let cursor = Cursor { block, first: self.first, detectors: self.detection.snapshots() };
+            self.run.set_cursor(&cursor).await?;
+        }
+        self.run.meter.did(batch.count, batch.last);
+        self.run.tell();
+        Ok(())
+    }
+
+    async fn close_window(&mut self, window: Window) -> Result<(), EngineError> {
+        self.flush().await?;
+        let Some(open) = self.open.take().filter(|open| open.window == window) else {
+            return Err(EngineError::Internal { block: window.first() });
+        };
+        self.run.seal(window, open.parts).await
+    }
+
+    /// Saves what is complete, however the run went.
+    async fn finish(&mut self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
+        match outcome {
+            Ok(()) => self.flush().await,
+            // What was read before the failure is worth keeping; the failure is what is told.
+            Err(error @ (EngineError::Storage(_) | EngineError::LostLease { .. } | EngineError::Sink { .. })) => {
+                Err(error)
+            }
+            Err(error) => {
+                if let Err(second) = self.flush().await {
+                    tracing::warn!(%second, "what was read last is not saved");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Batch {
+    fn took(&mut self, number: u64, block: Option<BlockRef>) {
+        self.first.get_or_insert(number);
+        self.last = number;
+        self.newest = block.or(self.newest);
+        self.count += 1;
+    }
+}
+
+/// Adds the rows of a block to a part.
+fn push(part: &mut PartBuilder, rows: Rows) -> Result<(), EngineError> {
+    if let Some(of_block) = rows.of_block {
+        part.block_rows(of_block)?;
+    }
+    part.rows(rows.hyperparameters)?;
+    part.rows(rows.neurons)?;
+    part.rows(rows.weights)?;
+    part.rows(rows.epochs)?;
+    Ok(())
+}
+
+/// Spaces the starts of reads.
+struct Pace {
+    pause: Duration,
+    next: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    fn new(pause: Duration) -> Self {
+        Self { pause, next: tokio::sync::Mutex::new(None) }
+    }
+
+    async fn wait(&self) {
+        if self.pause.is_zero() {
+            return;
+        }
+        let mut next = self.next.lock().await;
+        if let Some(at) = *next {
+            tokio::time::sleep_until(at).await;
+        }
+        *next = Some(Instant::now() + self.pause);
+    }
+}

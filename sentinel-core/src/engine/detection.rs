@@ -1,0 +1,110 @@
+//! Detectors and sinks of a run: blocks in, findings out, and what detectors remember.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EngineError;
+use crate::artifact::raw::HexBytes;
+use crate::detect::{BlockContext, DetectError, Detector, Finding};
+use crate::sink::Sink;
+use crate::source::{BlockSource, RawBlock};
+
+/// How often a sink is asked before the run gives up on it, and the pause between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The detectors and sinks of a run.
+#[derive(Debug)]
+pub(super) struct Detection {
+    detectors: Vec<Box<dyn Detector>>,
+    sinks: Vec<Arc<dyn Sink>>,
+    found: Vec<Finding>,
+}
+
+impl Detection {
+    pub(super) fn new(detectors: Vec<Box<dyn Detector>>, sinks: Vec<Arc<dyn Sink>>) -> Self {
+        Self { detectors, sinks, found: Vec::new() }
+    }
+
+    /// What the detectors find in a block. A detector that fails at a block says nothing about it, and the run goes on.
+    pub(super) async fn inspect(
+        &mut self,
+        source: &dyn BlockSource,
+        network: &str,
+        block: &RawBlock,
+    ) -> Result<Vec<Finding>, EngineError> {
+        let number = block.header.header.number;
+        if self.detectors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let context = match BlockContext::new(source, network, block) {
+            Ok(context) => context,
+            Err(error) => {
+                tracing::error!(block = number, %error, "no detector can look at this block");
+                return Ok(Vec::new());
+            }
+        };
+        let mut findings = Vec::new();
+        for detector in &mut self.detectors {
+            match with_retries(detector.as_mut(), &context).await {
+                Ok(found) => findings.extend(found),
+                Err(error) => tracing::error!(block = number, detector = detector.name(), %error, "no findings"),
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Keeps findings until their block is safe.
+    pub(super) fn found(&mut self, findings: Vec<Finding>) {
+        if !self.sinks.is_empty() {
+            self.found.extend(findings);
+        }
+    }
+
+    /// Hands over what was found.
+    pub(super) async fn deliver(&mut self, block: u64) -> Result<(), EngineError> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        for sink in &self.sinks {
+            let mut tries = 0;
+            while let Err(error) = sink.deliver(&self.found).await {
+                tries += 1;
+                if tries >= TRIES || !error.is_retryable() {
+                    return Err(EngineError::Sink { sink: sink.name().to_owned(), block, source: error });
+                }
+                tokio::time::sleep(PAUSE * tries).await;
+            }
+        }
+        self.found.clear();
+        Ok(())
+    }
+
+    pub(super) fn snapshots(&self) -> BTreeMap<String, HexBytes> {
+        let snapshot =
+            |detector: &Box<dyn Detector>| Some((detector.name().to_owned(), HexBytes(detector.snapshot()?)));
+        self.detectors.iter().filter_map(snapshot).collect()
+    }
+
+    pub(super) fn restore(&mut self, snapshots: &BTreeMap<String, HexBytes>) {
+        for detector in &mut self.detectors {
+            if let Some(snapshot) = snapshots.get(detector.name()) {
+                detector.restore(&snapshot.0);
+            }
+        }
+    }
+}
+
+async fn with_retries(detector: &mut dyn Detector, block: &BlockContext<'_>) -> Result<Vec<Finding>, DetectError> {
+    let mut tries = 0;
+    loop {
+        match detector.inspect(block).await {
+            Err(error) if tries < TRIES && error.is_retryable() => {
+                tries += 1;
+                tokio::time::sleep(PAUSE * tries).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Runs over epochs: what each one gave, and what stakers earned in each window, subnet by subnet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+use super::patience::{Failure, Outcome};
+use super::run::{Run, is_sealed, load_parts};
+use super::state::PartOf;
+use super::{EngineError, Job, Mode};
+use crate::artifact::ArtifactError;
+use crate::artifact::datasets::{ApyRow, Dataset, EpochRow, NeuronRow, Window};
+use crate::artifact::part::{Part, PartBuilder};
+use crate::chain::{BlockId, BlockRef, Finality, NetUid};
+use crate::source::BlockSource;
+use crate::subnet::SubnetError;
+use crate::subnet::epochs::{clocks, discover};
+use crate::subnet::metagraph::{self, Depth};
+use crate::subnet::returns::{self, Span};
+
+/// Subnets read at once: by a run that is gentle, and by one that is not.
+const FEW: usize = 2;
+const MANY: usize = 8;
+
+/// The epochs of one subnet in one window.
+struct Unit {
+    part: Part,
+    epochs: u64,
+}
+
+/// What a batch is made of.
+struct Planned {
+    netuid: NetUid,
+    /// How many epochs its tempo lets expect.
+    expected: usize,
+}
+
+/// Every window of the range, in order; in each, the subnets in batches.
+pub(super) async fn backfill(run: &mut Run, first: u64, last: u64) -> Result<(), EngineError> {
+    let head = run.head(Finality::Finalized).await?;
+    if last > head.number {
+        return Err(EngineError::NotFinalized { last, head: head.number });
+    }
+    let genesis = run.identity.genesis_hash;
+    for window in Window::covering(first..=last) {
+        if run.is_stopped() {
+            return Ok(());
+        }
+        if !run.settings.force && is_sealed(&run.state, &run.job, genesis, window).await? {
+            run.report.windows_skipped += 1;
+            continue;
+        }
+        fill(run, window).await?;
+    }
+    Ok(())
+}
+
+async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
+    let mut open =
+        if run.settings.force { super::run::OpenWindow::new(window) } else { load_parts(&run.state, window).await? };
+    let (source, gatherer) = (Arc::clone(&run.source), Arc::clone(&run.gatherer));
+    let ends = run.read(window.last(), || async {
+        let first = pinned(&*source, window.first().max(1)).await?;
+        let last = pinned(&*source, window.last()).await?;
+        let subnets = gatherer.subnets(&first, &last).await?;
+        Ok((last, subnets))
+    });
+    let Some((last, wanted)) = ends.await? else { return Ok(()) };
+    let left: Vec<NetUid> = wanted.iter().copied().filter(|netuid| !open.subnets.contains(netuid)).collect();
+    run.report.skipped += (wanted.len() - left.len()) as u64;
+    run.meter.found((wanted.len() - left.len()) as u64);
+    run.meter.expect(wanted.len() as u64);
+    let planned = run.read(window.last(), || planned(&*source, &last, window, &left)).await?;
+    let Some(planned) = planned else { return Ok(()) };
+    let at_once = if run.job.mode == Mode::FastBackfill { FEW } else { MANY };
+    let batches = batches(planned, run.settings.batch_size);
+    let count = batches.len();
+    let mut whole = true;
+    for (position, batch) in batches.into_iter().enumerate() {
+        let (source, job, patience) = (Arc::clone(&source), Arc::clone(&run.job), Arc::clone(&run.patience));
+        let mut units = stream::iter(batch)
+            .map(|netuid| {
+                let (source, job, patience) = (Arc::clone(&source), Arc::clone(&job), Arc::clone(&patience));
+                let work =
+                    async move { patience.attempt(window.last(), || unit(&*source, &job, window, last, netuid)).await };
+                async move { (netuid, tokio::spawn(work).await) }
+            })
+            .buffered(at_once);
+        while let Some((netuid, unit)) = units.next().await {
+            let unit = match unit.map_err(|_| EngineError::Internal { block: window.last() })? {
+                Ok(unit) => unit,
+                Err(Outcome::Stopped) => return Ok(()),
+                Err(Outcome::Stop(error)) => return Err(error),
+                // The window stays open: the next run tries this subnet again.
+                Err(Outcome::Poison { tries, error }) => {
+                    tracing::error!(%netuid, %window, tries, %error, "a subnet cannot be read and is left out");
+                    run.report.failed.push(format!("subnet {netuid}, blocks {window}: {error}"));
+                    whole = false;
+                    continue;
+                }
+            };
+            run.still_ours().await?;
+            run.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
+            run.report.epochs += unit.epochs;
+            run.meter.did(1, window.last());
+            run.tell();
+            open.parts.push(unit.part);
+            open.subnets.insert(netuid);
+            if run.is_stopped() {
+                return Ok(());
+            }
+        }
+        drop(units);
+        if position + 1 < count {
+            run.pause().await;
+        }
+    }
+    if whole { run.seal(window, open.parts).await } else { Ok(()) }
+}
+
+/// One part of those of all subnets: a block that several had an epoch in stands in each of them, with other rows.
+pub(super) fn merged(parts: &[Part]) -> Result<Part, ArtifactError> {
+    let mut rows: BTreeMap<u64, BlockRowsOf> = BTreeMap::new();
+    for part in parts {
+        for at in part.blocks() {
+            rows.entry(at.number).or_insert_with(|| (*at, Vec::new(), Vec::new(), Vec::new()));
+        }
+        for row in part.rows::<EpochRow>()? {
+            rows.entry(row.block).and_modify(|of| of.1.push(row));
+        }
+        for row in part.rows::<NeuronRow>()? {
+            rows.entry(row.block).and_modify(|of| of.2.push(row));
+        }
+        for row in part.rows::<ApyRow>()? {
+            rows.entry(row.block_end).and_modify(|of| of.3.push(row));
+        }
+    }
+    let mut all = PartBuilder::new();
+    for (_, (at, epochs, neurons, apy)) in rows {
+        all.begin(at)?;
+        all.rows(epochs)?;
+        all.rows(neurons)?;
+        all.rows(apy)?;
+    }
+    all.finish()
+}
+
+/// How many epochs each subnet may have in the window.
+async fn planned(
+    source: &dyn BlockSource,
+    at: &BlockRef,
+    window: Window,
+    netuids: &[NetUid],
+) -> Result<Vec<Planned>, Failure> {
+    let length = window.last() - window.first() + 1;
+    let expected = |period: Option<u64>| usize::try_from(length.div_ceil(period.unwrap_or(length).max(1))).unwrap_or(1);
+    let clocks = clocks(source, at, netuids).await?;
+    Ok(clocks
+        .iter()
+        .map(|clock| Planned { netuid: clock.netuid, expected: expected(clock.rule.period(clock.tempo)) })
+        .collect())
+}
+
+/// Groups of at least one subnet and, beyond that, of at most so many epochs.
+fn batches(planned: Vec<Planned>, size: usize) -> Vec<Vec<NetUid>> {
+    let mut batches: Vec<Vec<NetUid>> = Vec::new();
+    let mut epochs = 0;
+    for one in planned {
+        match batches.last_mut().filter(|_| epochs + one.expected <= size) {
+            Some(batch) => {
+                batch.push(one.netuid);
+                epochs += one.expected;
+            }
+            None => {
+                batches.push(vec![one.netuid]);
+                epochs = one.expected;
+            }
+        }
+    }
+    batches
+}
+
+/// Everything that is wanted of one subnet in one window.
+async fn unit(
+    source: &dyn BlockSource,
+    job: &Job,
+    window: Window,
+    last: BlockRef,
+    netuid: NetUid,
+) -> Result<Unit, Failure> {
+    let mut rows: BTreeMap<u64, (BlockRef, Vec<EpochRow>, Vec<NeuronRow>, Vec<ApyRow>)> = BTreeMap::new();
+    // Blocks with an epoch, and their times.
+    let mut epochs: BTreeMap<u64, u64> = BTreeMap::new();
+    let length = window.last() - window.first().max(2) + 1;
+    match returns::window(source, &last, netuid, Span::Blocks(length.max(1)), &mut |_| {}).await {
+        Ok(returns) => {
+            for block in &returns.read {
+                let ran = block.subnets.iter().any(|subnet| subnet.clock.ran_here());
+                let at = block.at.number;
+                if ran && at >= window.first() && job.considers(at) {
+                    epochs.insert(at, block.timestamp_ms);
+                    rows.entry(at).or_insert_with(|| (block.at, Vec::new(), Vec::new(), Vec::new())).1 =
+                        EpochRow::of(block);
+                }
+            }
+            if job.outputs.has(Dataset::Apy) {
+                let found = ApyRow::of(&returns);
+                let end = if returns.last == last.number { last } else { pinned(source, returns.last).await? };
+                rows.entry(end.number).or_insert_with(|| (end, Vec::new(), Vec::new(), Vec::new())).3 = found;
+            }
+        }
+        // It began or ended inside the window: its epochs are there, and no window of returns.
+        Err(SubnetError::NoSuchSubnet { .. } | SubnetError::NotYet { .. } | SubnetError::WindowTooLong { .. }) => {
+            for epoch in discover(source, netuid, window.blocks()).await?.epochs {
+                if job.considers(epoch.block) {
+                    let at = pinned(source, epoch.block).await?;
+                    let inputs = returns::inputs(source, &at, &[netuid], &[]).await?;
+                    epochs.insert(epoch.block, inputs.timestamp_ms);
+                    rows.insert(epoch.block, (at, EpochRow::of(&inputs), Vec::new(), Vec::new()));
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    if job.outputs.has(Dataset::Neurons) {
+        for (block, timestamp_ms) in &epochs {
+            if let Some((at, _, neurons, _)) = rows.get_mut(block) {
+                let found = metagraph::read(source, at, netuid, Depth::Lite).await?;
+                *neurons = NeuronRow::of(&found, Some(*timestamp_ms));
+            }
+        }
+    }
+    Ok(Unit { part: part(job, rows)?, epochs: epochs.len() as u64 })
+}
+
+type BlockRowsOf = (BlockRef, Vec<EpochRow>, Vec<NeuronRow>, Vec<ApyRow>);
+
+fn part(job: &Job, rows: BTreeMap<u64, BlockRowsOf>) -> Result<Part, ArtifactError> {
+    let mut part = PartBuilder::new();
+    for (_, (at, epochs, neurons, apy)) in rows {
+        part.begin(at)?;
+        if job.outputs.has(Dataset::Epochs) {
+            part.rows(epochs)?;
+        }
+        part.rows(neurons)?;
+        part.rows(apy)?;
+    }
+    part.finish()
+}
+
+async fn pinned(source: &dyn BlockSource, block: u64) -> Result<BlockRef, Failure> {
+    Ok(source.header(BlockId::Number(block)).await?.reference())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_a_subnet_and_no_more_epochs_than_it_may() {
+        let planned = |expected: &[usize]| {
+            expected
+                .iter()
+                .enumerate()
+                .map(|(netuid, expected)| Planned { netuid: NetUid(netuid as u16), expected: *expected })
+        };
+        let sizes = |expected: &[usize], size| {
+            batches(planned(expected).collect(), size).iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[3, 3, 3, 3], 10), [3, 1]);
+        assert_eq!(sizes(&[30, 3, 3], 10), [1, 2]);
+        assert_eq!(sizes(&[], 10), [0; 0]);
+    }
+}

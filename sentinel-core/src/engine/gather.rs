@@ -1,0 +1,142 @@
+//! Reads what a run wants of one block, and makes rows of it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::patience::Failure;
+use super::{Job, Mode};
+use crate::artifact::datasets::{BlockReader, BlockRows, Dataset, EpochRow, HyperparameterRow, NeuronRow, WeightRow};
+use crate::chain::epoch::{EpochSpan, SnapshotPlan};
+use crate::chain::{BlockRef, NetUid};
+use crate::source::{BlockSource, RawBlock};
+use crate::subnet::epochs::{self, EpochClock};
+use crate::subnet::metagraph::{self, Depth};
+use crate::subnet::{hyperparameters, netuids, returns, weights};
+
+/// The rows of one block, and the block.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) at: BlockRef,
+    pub(super) rows: Rows,
+    /// The block itself, for detectors.
+    pub(super) raw: Option<RawBlock>,
+}
+
+/// Rows of one block.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) of_block: Option<BlockRows>,
+    pub(super) hyperparameters: Vec<HyperparameterRow>,
+    pub(super) neurons: Vec<NeuronRow>,
+    pub(super) weights: Vec<WeightRow>,
+    pub(super) epochs: Vec<EpochRow>,
+}
+
+/// Reads blocks for a job; several at once.
+#[derive(Debug)]
+pub(super) struct Gatherer {
+    source: Arc<dyn BlockSource>,
+    job: Arc<Job>,
+    plan: SnapshotPlan,
+    keep_raw: bool,
+    /// Readers that nobody uses right now.
+    readers: Mutex<Vec<BlockReader>>,
+}
+
+impl Gatherer {
+    pub(super) fn new(source: Arc<dyn BlockSource>, job: Arc<Job>, plan: SnapshotPlan, keep_raw: bool) -> Self {
+        Self { source, job, plan, keep_raw, readers: Mutex::default() }
+    }
+
+    /// The block at a height, as the source has it.
+    pub(super) async fn at_height(&self, number: u64) -> Result<Gathered, Failure> {
+        let block = self.source.block(number.into()).await?;
+        self.block(block).await
+    }
+
+    /// A block that is there already.
+    pub(super) async fn block(&self, block: RawBlock) -> Result<Gathered, Failure> {
+        let at = block.reference();
+        let mut rows = Rows::default();
+        if self.job.outputs.has_any(&[Dataset::Blocks, Dataset::Extrinsics, Dataset::Events]) {
+            rows.of_block = Some(self.rows_of(&block)?);
+        }
+        self.state(&at, block.timestamp_ms, &mut rows).await?;
+        Ok(Gathered { at, rows, raw: self.keep_raw.then_some(block) })
+    }
+
+    fn rows_of(&self, block: &RawBlock) -> Result<BlockRows, Failure> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = idle.unwrap_or_else(|| BlockReader::new(self.job.outputs.iter()));
+        let rows = reader.read(block);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        Ok(rows?)
+    }
+
+    async fn state(&self, at: &BlockRef, timestamp_ms: Option<u64>, rows: &mut Rows) -> Result<(), Failure> {
+        use Dataset::{Epochs, Hyperparameters, Neurons, Weights};
+        let outputs = &self.job.outputs;
+        // The genesis is before all epochs, and has no time.
+        if at.number == 0 || !outputs.has_any(&[Epochs, Hyperparameters, Neurons, Weights]) {
+            return Ok(());
+        }
+        let source = &*self.source;
+        let netuids: Vec<NetUid> =
+            netuids(source, at).await?.into_iter().filter(|netuid| self.job.wants(*netuid)).collect();
+        let clocks = epochs::clocks(source, at, &netuids).await?;
+        if outputs.has(Epochs) {
+            let ran: Vec<NetUid> = clocks
+                .iter()
+                .filter(|clock| clock.ran_here() && clock.netuid.0 != 0)
+                .map(|clock| clock.netuid)
+                .collect();
+            rows.epochs = self.epochs(at, &ran).await?;
+        }
+        for clock in &clocks {
+            let due = self.is_due(clock);
+            let each = self.job.mode == Mode::Backfill;
+            if due && outputs.has(Hyperparameters) {
+                for subnet in hyperparameters::read(source, at, Some(clock.netuid)).await? {
+                    rows.hyperparameters.extend(HyperparameterRow::of(&subnet, at, timestamp_ms));
+                }
+            }
+            if !(due || each) {
+                continue;
+            }
+            if outputs.has(Neurons) {
+                let found = metagraph::read(source, at, clock.netuid, Depth::Full).await?;
+                rows.neurons.extend(NeuronRow::of(&found, timestamp_ms));
+            }
+            if outputs.has(Weights) {
+                let found = weights::read(source, at, clock.netuid).await?;
+                rows.weights.extend(WeightRow::of(&found, timestamp_ms));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the block of this clock is one of the epoch's that are to be stored.
+    fn is_due(&self, clock: &EpochClock) -> bool {
+        let span = clock.next().and_then(|next| EpochSpan::new(clock.last_step, next));
+        span.is_some_and(|span| self.plan.wants(clock.block, &span))
+    }
+
+    /// What the epochs that ran in this block gave.
+    pub(super) async fn epochs(&self, at: &BlockRef, ran: &[NetUid]) -> Result<Vec<EpochRow>, Failure> {
+        if ran.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inputs = returns::inputs(&*self.source, at, ran, &[]).await?;
+        Ok(EpochRow::of(&inputs))
+    }
+
+    /// The subnets that are wanted and were there at either of two blocks.
+    pub(super) async fn subnets(&self, first: &BlockRef, last: &BlockRef) -> Result<BTreeSet<NetUid>, Failure> {
+        let mut found = BTreeSet::new();
+        for at in [first, last] {
+            found.extend(netuids(&*self.source, at).await?);
+        }
+        found.retain(|netuid| self.job.wants(*netuid));
+        Ok(found)
+    }
+}

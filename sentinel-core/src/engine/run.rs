@@ -1,0 +1,350 @@
+//! What all modes share: the lease, the cursor, parts, windows, and the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+
+use super::builder::Settings;
+use super::gather::Gatherer;
+use super::lease::{Lease, PULSE};
+use super::patience::{Failure, Outcome, Patience};
+use super::progress::Meter;
+use super::state::{Cursor, PartOf, Quarantined, RangeStart, State};
+use super::{Engine, EngineError, Job, RunReport};
+use crate::artifact::ArtifactError;
+use crate::artifact::datasets::Window;
+use crate::artifact::part::Part;
+use crate::artifact::window::{Check, WindowBuilder, WindowManifest};
+use crate::blocking::offload;
+use crate::chain::{BlockHash, BlockId, BlockRef, Finality, NetUid};
+use crate::source::{BlockSource, ChainIdentity};
+use crate::storage::PutMode;
+
+/// A run at work.
+pub(super) struct Run {
+    pub(super) source: Arc<dyn BlockSource>,
+    pub(super) job: Arc<Job>,
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    pub(super) gatherer: Arc<Gatherer>,
+    pub(super) patience: Arc<Patience>,
+    pub(super) identity: ChainIdentity,
+    pub(super) quarantined: BTreeMap<u64, Quarantined>,
+    pub(super) meter: Meter,
+    pub(super) report: RunReport,
+    lease: Arc<Lease>,
+    pulse: JoinHandle<()>,
+    sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
+    began: Instant,
+}
+
+/// What sealing a window came to.
+#[derive(Debug)]
+struct Sealed {
+    bytes: u64,
+}
+
+/// A window that is being filled.
+#[derive(Debug)]
+pub(super) struct OpenWindow {
+    pub(super) window: Window,
+    /// Its parts, old and new.
+    pub(super) parts: Vec<Part>,
+    /// The heights that old parts answer for.
+    covered: Vec<RangeStart>,
+    /// The subnets that they are of, in the modes that read epochs.
+    pub(super) subnets: BTreeSet<NetUid>,
+    /// Blocks that need not be read.
+    pub(super) found: u64,
+}
+
+impl OpenWindow {
+    pub(super) fn new(window: Window) -> Self {
+        Self { window, parts: Vec::new(), covered: Vec::new(), subnets: BTreeSet::new(), found: 0 }
+    }
+
+    /// Whether an old part answers for a height.
+    pub(super) fn covers(&self, block: u64) -> bool {
+        self.covered.iter().any(|range| range.blocks().contains(&block))
+    }
+}
+
+/// What the store has of an unfinished window. A part that is damaged is forgotten: its blocks are read again.
+pub(super) async fn load_parts(state: &State, window: Window) -> Result<OpenWindow, EngineError> {
+    let mut open = OpenWindow::new(window);
+    for (of, key) in state.parts(window).await? {
+        let bytes = state.storage().get(&key).await?;
+        match Part::decode(&key, bytes) {
+            Ok(part) => {
+                open.parts.push(part);
+                match of {
+                    PartOf::Blocks(range) => open.covered.push(range),
+                    PartOf::Subnet(netuid) => {
+                        open.subnets.insert(netuid);
+                    }
+                }
+            }
+            Err(error @ (ArtifactError::Damaged { .. } | ArtifactError::Format { .. })) => {
+                tracing::warn!(%error, "a part is read again");
+                state.storage().delete(&key).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(open)
+}
+
+/// Whether the artifacts of a window are there: of this chain, whole, and of every block.
+pub(super) async fn is_sealed(
+    state: &State,
+    job: &Job,
+    genesis: BlockHash,
+    window: Window,
+) -> Result<bool, EngineError> {
+    let manifest = WindowManifest::load(&**state.storage(), &job.network, &job.artifacts()?, window).await;
+    let manifest = match manifest {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) | Err(ArtifactError::Damaged { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    if manifest.genesis_hash != genesis {
+        return Err(EngineError::Contradicted {
+            height: 0,
+            before: manifest.genesis_hash.to_string(),
+            now: genesis.to_string(),
+        });
+    }
+    if !manifest.quarantined.is_empty() {
+        return Ok(false);
+    }
+    match manifest.verify(&**state.storage(), Check::Sizes).await {
+        Ok(()) => Ok(true),
+        Err(ArtifactError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The work of sealing one window.
+struct Sealing {
+    state: State,
+    job: Arc<Job>,
+    identity: ChainIdentity,
+    window: Window,
+    left_out: Vec<u64>,
+}
+
+impl Sealing {
+    async fn run(self, parts: Vec<Part>) -> Result<Sealed, EngineError> {
+        let Self { state, job, identity, window, left_out } = self;
+        let outputs = job.artifacts()?;
+        let complete = left_out.is_empty();
+        let network = job.network.clone();
+        let sealed = offload(move || {
+            let parts = if job.mode.reads_blocks() { parts } else { vec![super::epochs::merged(&parts)?] };
+            let mut builder = WindowBuilder::new(&network, &identity, &outputs, window);
+            parts.into_iter().for_each(|part| builder.add(part));
+            left_out.into_iter().for_each(|block| builder.quarantine(block));
+            builder.seal()
+        });
+        let sealed = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
+        fail::fail_point!("engine::before_data");
+        for (key, bytes) in &sealed.objects {
+            state.storage().put(key, bytes.clone(), PutMode::Overwrite).await?;
+        }
+        fail::fail_point!("engine::after_data");
+        let (key, manifest) = &sealed.manifest;
+        state.storage().put(key, manifest.clone(), PutMode::Overwrite).await?;
+        fail::fail_point!("engine::after_manifest");
+        // What was left out may be read by a later run, which then needs the rest.
+        if complete {
+            state.drop_parts(window).await?;
+        }
+        Ok(Sealed { bytes: sealed.size() })
+    }
+}
+
+impl Run {
+    /// Takes the lease, and reads what is known of the job.
+    pub(super) async fn open(engine: &Engine, identity: ChainIdentity) -> Result<Self, EngineError> {
+        let job = Arc::clone(&engine.job);
+        let state = State::new(Arc::clone(&engine.storage), job.folder()?);
+        let lease = Arc::new(Lease::take(&state).await?);
+        let quarantined = state.quarantined().await?;
+        let settings = engine.settings.clone();
+        let patience = Arc::new(Patience::new(settings.give_up, settings.stop.clone()));
+        let gatherer = Arc::new(Gatherer::new(
+            Arc::clone(&engine.source),
+            Arc::clone(&job),
+            settings.snapshots.clone(),
+            !engine.detectors.is_empty(),
+        ));
+        let pulse = tokio::spawn(pulse(Arc::clone(&lease)));
+        let report = report_of(&job, identity.is_simulated());
+        Ok(Self {
+            source: Arc::clone(&engine.source),
+            job,
+            settings,
+            state,
+            gatherer,
+            patience,
+            identity,
+            quarantined,
+            meter: Meter::new(None),
+            report,
+            lease,
+            pulse,
+            sealing: None,
+            began: Instant::now(),
+        })
+    }
+
+    pub(super) async fn head(&self, finality: Finality) -> Result<BlockRef, EngineError> {
+        self.source.head(finality).await.map_err(EngineError::Start)
+    }
+
+    /// Refuses to continue a job on a chain that has other blocks than those that were stored.
+    pub(super) async fn check_cursor(&self, cursor: &Cursor) -> Result<(), EngineError> {
+        let number = cursor.block.number;
+        let header = self.source.header(BlockId::Number(number)).await;
+        let now = header.map_err(|source| EngineError::Source { block: number, source })?.reference();
+        if now.hash == cursor.block.hash { Ok(()) } else { Err(EngineError::contradicted(&cursor.block, &now)) }
+    }
+
+    /// A read that no window can do without: tried again while its failure may pass. `None` where the run is to end.
+    pub(super) async fn read<T, F>(&self, block: u64, work: impl FnMut() -> F) -> Result<Option<T>, EngineError>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        match self.patience.attempt(block, work).await {
+            Ok(value) => Ok(Some(value)),
+            Err(Outcome::Stopped) => Ok(None),
+            Err(Outcome::Stop(error)) => Err(error),
+            Err(Outcome::Poison { error, .. }) => {
+                Err(EngineError::Source { block, source: crate::source::SourceError::fatal(error) })
+            }
+        }
+    }
+
+    /// The pause between two batches; a stop ends it.
+    pub(super) async fn pause(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.settings.batch_delay) => {}
+            () = self.settings.stop.cancelled() => {}
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.settings.stop.is_cancelled()
+    }
+
+    /// Refuses to go on where the lease is lost.
+    pub(super) async fn still_ours(&self) -> Result<(), EngineError> {
+        self.lease.check().await
+    }
+
+    pub(super) async fn set_cursor(&self, cursor: &Cursor) -> Result<(), EngineError> {
+        fail::fail_point!("engine::before_cursor");
+        self.state.set_cursor(cursor).await?;
+        fail::fail_point!("engine::after_cursor");
+        Ok(())
+    }
+
+    /// Makes a part durable.
+    pub(super) async fn keep(&self, window: Window, of: &PartOf, part: &Part) -> Result<(), EngineError> {
+        fail::fail_point!("engine::before_part");
+        let bytes = part.encode()?;
+        self.state.put_part(window, of, bytes).await?;
+        fail::fail_point!("engine::after_part");
+        Ok(())
+    }
+
+    /// Writes the artifacts of a window, beside the reading of the next one.
+    pub(super) async fn seal(&mut self, window: Window, parts: Vec<Part>) -> Result<(), EngineError> {
+        self.sealed().await?;
+        self.still_ours().await?;
+        let left_out: Vec<u64> =
+            self.quarantined.range(window.first()..=window.last()).map(|(block, _)| *block).collect();
+        let work = Sealing {
+            state: self.state.clone(),
+            job: Arc::clone(&self.job),
+            identity: self.identity.clone(),
+            window,
+            left_out,
+        };
+        self.sealing = Some(tokio::spawn(work.run(parts)));
+        Ok(())
+    }
+
+    /// Waits for the window that is being written.
+    pub(super) async fn sealed(&mut self) -> Result<(), EngineError> {
+        let Some(task) = self.sealing.take() else { return Ok(()) };
+        let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
+        self.report.windows_written += 1;
+        self.report.bytes_written += sealed.bytes;
+        Ok(())
+    }
+
+    pub(super) fn tell(&mut self) {
+        if let Some(listener) = &self.settings.listener {
+            listener(&self.meter.now());
+        }
+    }
+
+    /// Ends the run, however it went.
+    pub(super) async fn close(mut self, outcome: Result<(), EngineError>) -> (RunReport, Result<(), EngineError>) {
+        let sealed = self.sealed().await;
+        self.pulse.abort();
+        let outcome = outcome.and(sealed);
+        self.report.quarantined = self.quarantined.keys().copied().collect();
+        self.report.retried = self.patience.retried();
+        self.report.done = self.meter.own();
+        self.report.interrupted = outcome.is_err() || self.is_stopped();
+        self.report.wall_s = self.began.elapsed().as_secs_f64();
+        let Self { lease, report, pulse, .. } = self;
+        // The task holds the lease, too, until it is gone.
+        let _ = pulse.await;
+        if let (Ok(lease), false) = (Arc::try_unwrap(lease), matches!(outcome, Err(EngineError::LostLease { .. }))) {
+            // A lease that cannot be given back runs out.
+            if let Err(error) = lease.give_back().await {
+                tracing::debug!(%error, "the lease stays until it has run out");
+            }
+        }
+        (report, outcome)
+    }
+}
+
+async fn pulse(lease: Arc<Lease>) {
+    loop {
+        tokio::time::sleep(PULSE).await;
+        if let Err(error) = lease.pulse().await {
+            tracing::warn!(%error, "cannot say that this run lives");
+        }
+    }
+}
+
+fn report_of(job: &Job, simulated: bool) -> RunReport {
+    let (first, last) = job.range.as_ref().map_or((0, 0), |range| (*range.start(), *range.end()));
+    RunReport {
+        network: job.network.to_string(),
+        simulated,
+        mode: job.mode,
+        job: job.word(),
+        block_start: first,
+        block_end: last,
+        cursor: None,
+        done: 0,
+        skipped: 0,
+        epochs: 0,
+        findings: 0,
+        quarantined: Vec::new(),
+        failed: Vec::new(),
+        retried: 0,
+        windows_written: 0,
+        windows_skipped: 0,
+        bytes_written: 0,
+        interrupted: false,
+        wall_s: 0.0,
+    }
+}
