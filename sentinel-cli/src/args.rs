@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// Integers beyond 2^53 are strings in JSON.
     #[arg(long, global = true)]
     pub(crate) safe_integers: bool,
+    /// Form of what is logged on stderr: text, or a JSON object a line.
+    #[arg(long, global = true, value_enum, env = "SENTINEL_LOG_FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
     /// Errors only, and nothing else, on stderr.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -122,6 +125,15 @@ impl Common {
     }
 }
 
+/// Form of what is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// A number of seconds, up to a day.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
@@ -168,6 +180,8 @@ pub(crate) enum Command {
     /// Writes datasets as Parquet, in windows of 1,000 blocks, with a manifest each. A run that was stopped or killed goes on
     /// where it was when it is started again. Every flag has a variable of the environment.
     Run(Box<crate::commands::run::Args>),
+    /// Run the detectors over blocks that are there already: of a recording, or of a node that keeps their state.
+    Replay(crate::commands::replay::Args),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -5,6 +5,7 @@ mod decode;
 mod hyperparameters;
 mod moment;
 mod record;
+pub(crate) mod replay;
 pub(crate) mod run;
 mod runtime;
 pub(crate) mod subnet;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
         Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
         Command::Record(args) => with_runtime(record::run(common, args, out)),
+        Command::Replay(args) => with_runtime(replay::run(common, args, out)),
         Command::Run(args) => with_threads(run::run(common, args, out)),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);

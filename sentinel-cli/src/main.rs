@@ -14,7 +14,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use sentinel_core::text::terminal_safe;
 
-use crate::args::Cli;
+use crate::args::{Cli, LogFormat};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
@@ -70,7 +70,9 @@ fn start_logging(cli: &Cli) {
     };
     let filter = EnvFilter::try_from_env("SENTINEL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if cli.common.verbose == 0 {
+    if cli.common.log_format == LogFormat::Json {
+        lines.json().flatten_event(true).init();
+    } else if cli.common.verbose == 0 {
         lines.without_time().with_target(false).init();
     } else {
         lines.init();

@@ -177,8 +177,16 @@ pub(crate) fn csv(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> Result<(), CliError> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = csv::Writer::from_writer(&mut *out);
     writer.write_record(header)?;
+    writer.flush()?;
+    drop(writer);
+    csv_rows(out, rows)
+}
+
+/// Writes more rows of CSV; no cell can be taken for a formula.
+pub(crate) fn csv_rows(out: &mut dyn Write, rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), CliError> {
+    let mut writer = csv::Writer::from_writer(out);
     for row in rows {
         writer.write_record(row.iter().map(|cell| csv_safe(cell).into_owned()))?;
     }

@@ -137,3 +137,79 @@ fn a_signal_ends_a_run_with_everything_saved() {
     assert_eq!(report["interrupted"], true);
     assert_eq!(cursor(), report["cursor"].as_u64());
 }
+
+/// A run that is killed when the test is done with it.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A live run that serves metrics, and where.
+fn watched(folder: &Path, more: &[&str]) -> (Running, String) {
+    use std::io::BufRead;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"));
+    command.current_dir(folder).env_remove("SENTINEL_MODE");
+    let fixed = ["run", "-n", "sim", "--outputs", "blocks", "--metrics", "0", "--log-format", "json"];
+    let mut child = command.args(fixed).args(more).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    for line in lines.map_while(Result::ok) {
+        let Ok(line) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
+        let message = line["message"].as_str().unwrap_or_default();
+        if let Some(rest) = message.strip_prefix("metrics on http://") {
+            let address = rest.split('/').next().unwrap().to_owned();
+            assert!(address.starts_with("127.0.0.1:"), "a port alone is one of this machine alone: {address}");
+            return (Running(child), address);
+        }
+    }
+    panic!("no metrics");
+}
+
+fn get(address: &str, path: &str) -> (u16, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if done() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{what}");
+}
+
+#[test]
+fn a_live_run_is_watched_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, address) = watched(folder.path(), &["--sim-interval", "0.05"]);
+    let cursor = || {
+        let (status, metrics) = get(&address, "/metrics");
+        assert_eq!(status, 200);
+        metrics.lines().find_map(|line| line.strip_prefix("sentinel_cursor_block ")?.parse::<f64>().ok())
+    };
+    until("the cursor moves", || cursor().is_some_and(|block| block > 21_603.0));
+    assert_eq!(get(&address, "/alive").0, 200);
+    assert_eq!(get(&address, "/ready").0, 200);
+    assert_eq!(get(&address, "/elsewhere").0, 404);
+}
+
+#[test]
+fn a_run_to_which_nothing_comes_is_alive_and_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, address) = watched(folder.path(), &["--sim-interval", "0", "--ready-within", "0.3"]);
+    until("it is not ready", || get(&address, "/ready").0 == 503);
+    assert_eq!(get(&address, "/alive").0, 200);
+    for told in ["# TYPE sentinel_cursor_block gauge", "sentinel_lag_seconds ", "sentinel_lag_blocks 0"] {
+        until(told, || get(&address, "/metrics").1.contains(told));
+    }
+}

@@ -52,6 +52,8 @@ pub mod detect;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod error;
+#[cfg(feature = "engine")]
+pub mod metrics;
 #[cfg(feature = "source")]
 pub mod sink;
 #[cfg(feature = "source")]

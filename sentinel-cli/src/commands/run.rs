@@ -1,5 +1,6 @@
 //! `run`: follow the chain, or fill a range, into a store.
 
+mod monitor;
 mod progress;
 mod settings;
 
@@ -12,7 +13,7 @@ use sentinel_core::artifact::NetworkWord;
 use sentinel_core::artifact::datasets::Dataset;
 use sentinel_core::chain::Network;
 use sentinel_core::detect::HyperparameterChange;
-use sentinel_core::engine::{Engine, EngineBuilder, Estimate, Mode, RunReport};
+use sentinel_core::engine::{Engine, EngineBuilder, Estimate, Mode, Progress, RunReport};
 use sentinel_core::sink::JsonLinesSink;
 use sentinel_core::source::{BlockSource, RpcOptions};
 use tokio_util::sync::CancellationToken;
@@ -66,11 +67,23 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         return Ok(Exit::Done);
     }
     let bar = Arc::new(progress::Bar::new(common.quiet, settings.mode));
+    let fresh = Arc::new(monitor::Freshness::new(settings.ready_within));
+    let monitor = match settings.metrics {
+        Some(address) => Some(monitor::serve(address, Arc::clone(&fresh)).await?),
+        None => None,
+    };
     let shown = Arc::clone(&bar);
-    let engine = builder.on_progress(move |progress| shown.show(progress)).build()?;
+    let listener = move |progress: &Progress| {
+        shown.show(progress);
+        fresh.note(progress);
+    };
+    let engine = builder.on_progress(listener).build()?;
     let signals = tokio::spawn(on_signals(stop));
     let outcome = engine.run().await;
     signals.abort();
+    if let Some(monitor) = monitor {
+        monitor.abort();
+    }
     bar.end();
     let (report, error) = match outcome {
         Ok(report) => (Some(report), None),

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ::metrics::{counter, gauge, histogram};
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use super::state::{Cursor, PartOf, Quarantined, RangeStart};
 use crate::artifact::datasets::{Dataset, FindingRow, Window};
 use crate::artifact::part::PartBuilder;
 use crate::chain::{BlockId, BlockRef, Finality};
+use crate::metrics;
 use crate::source::SourceError;
 
 /// What comes next in a range.
@@ -59,11 +61,16 @@ pub(super) struct Blocks {
     /// The block before the next one, where that is known.
     before: Option<BlockRef>,
     first: u64,
+    /// The time of the newest block.
+    newest_ms: Option<u64>,
 }
+
+/// How often a live run looks how far behind it is, and how long that may take.
+const LOOK: Duration = Duration::from_secs(5);
 
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
-        Self { run, detection, open: None, batch: Batch::default(), before: None, first: 0 }
+        Self { run, detection, open: None, batch: Batch::default(), before: None, first: 0, newest_ms: None }
     }
 
     pub(super) fn into_run(self) -> Run {
@@ -224,7 +231,7 @@ impl Blocks {
         });
         let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
         let stop = self.run.settings.stop.clone();
-        let mut watch = tokio::time::interval(Duration::from_secs(5));
+        let mut watch = tokio::time::interval(LOOK);
         loop {
             // While more is ready it is made safe together; at the head each block by itself.
             let ready = blocks.next().now_or_never();
@@ -286,7 +293,12 @@ impl Blocks {
     }
 
     async fn look_at_head(&mut self) {
-        if let Ok(head) = self.run.source.head(Finality::Finalized).await {
+        if let Some(time) = self.newest_ms {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            gauge!(metrics::LAG_SECONDS).set(now.as_secs_f64() - time as f64 / 1_000.0);
+        }
+        let head = self.run.source.head(Finality::Finalized);
+        if let Ok(Ok(head)) = tokio::time::timeout(LOOK, head).await {
             self.run.meter.head(head.number);
             self.run.tell();
         }
@@ -307,8 +319,23 @@ impl Blocks {
             None => Vec::new(),
         };
         let rows = findings.iter().map(FindingRow::of).collect::<Vec<_>>();
+        let epochs = block.rows.epochs.iter().map(|row| row.netuid).collect::<BTreeSet<_>>().len() as u64;
         self.run.report.findings += rows.len() as u64;
-        self.run.report.epochs += block.rows.epochs.iter().map(|row| row.netuid).collect::<BTreeSet<_>>().len() as u64;
+        self.run.report.epochs += epochs;
+        counter!(metrics::FINDINGS).increment(rows.len() as u64);
+        counter!(metrics::EPOCHS).increment(epochs);
+        tracing::debug!(
+            block = number,
+            epochs,
+            findings = rows.len(),
+            duration_ms = block.took.as_millis() as u64,
+            "read"
+        );
+        histogram!(metrics::BLOCK_SECONDS).record(block.took.as_secs_f64());
+        self.newest_ms = block.timestamp_ms.or(self.newest_ms);
+        if let Some(time) = block.timestamp_ms {
+            gauge!(metrics::BLOCK_TIME).set(time as f64 / 1_000.0);
+        }
         self.batch.part.begin(at)?;
         push(&mut self.batch.part, block.rows)?;
         if self.run.job.outputs.has(Dataset::Findings) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ::metrics::counter;
 use futures::stream::{self, StreamExt};
 
 use super::patience::{Failure, Outcome};
@@ -13,6 +14,7 @@ use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{ApyRow, Dataset, EpochRow, NeuronRow, Window};
 use crate::artifact::part::{Part, PartBuilder};
 use crate::chain::{BlockId, BlockRef, Finality, NetUid};
+use crate::metrics;
 use crate::source::BlockSource;
 use crate::subnet::SubnetError;
 use crate::subnet::epochs::{clocks, discover};
@@ -103,6 +105,7 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
             run.still_ours().await?;
             run.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
             run.report.epochs += unit.epochs;
+            counter!(metrics::EPOCHS).increment(unit.epochs);
             run.meter.did(1, window.last());
             run.tell();
             open.parts.push(unit.part);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::patience::Failure;
 use super::{Job, Mode};
@@ -18,6 +19,10 @@ use crate::subnet::{hyperparameters, netuids, returns, weights};
 pub(super) struct Gathered {
     pub(super) at: BlockRef,
     pub(super) rows: Rows,
+    /// Its time.
+    pub(super) timestamp_ms: Option<u64>,
+    /// How long it took.
+    pub(super) took: Duration,
     /// The block itself, for detectors.
     pub(super) raw: Option<RawBlock>,
 }
@@ -50,19 +55,21 @@ impl Gatherer {
 
     /// The block at a height, as the source has it.
     pub(super) async fn at_height(&self, number: u64) -> Result<Gathered, Failure> {
+        let began = Instant::now();
         let block = self.source.block(number.into()).await?;
-        self.block(block).await
+        let gathered = self.block(block).await?;
+        Ok(Gathered { took: began.elapsed(), ..gathered })
     }
 
     /// A block that is there already.
     pub(super) async fn block(&self, block: RawBlock) -> Result<Gathered, Failure> {
-        let at = block.reference();
+        let (at, timestamp_ms, began) = (block.reference(), block.timestamp_ms, Instant::now());
         let mut rows = Rows::default();
         if self.job.outputs.has_any(&[Dataset::Blocks, Dataset::Extrinsics, Dataset::Events]) {
             rows.of_block = Some(self.rows_of(&block)?);
         }
         self.state(&at, block.timestamp_ms, &mut rows).await?;
-        Ok(Gathered { at, rows, raw: self.keep_raw.then_some(block) })
+        Ok(Gathered { at, rows, timestamp_ms, took: began.elapsed(), raw: self.keep_raw.then_some(block) })
     }
 
     fn rows_of(&self, block: &RawBlock) -> Result<BlockRows, Failure> {

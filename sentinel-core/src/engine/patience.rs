@@ -5,12 +5,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ::metrics::counter;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineError;
 use crate::artifact::ArtifactError;
 use crate::decode::DecodeError;
+use crate::metrics;
 use crate::source::SourceError;
 use crate::subnet::SubnetError;
 
@@ -141,6 +143,9 @@ impl Patience {
                 Class::Final => return Err(Outcome::Stop(failure.into_error(block))),
                 Class::Own => {
                     tries += 1;
+                    if matches!(failure, Failure::Decode(_) | Failure::Source(SourceError::Decode { .. })) {
+                        counter!(metrics::DECODE_ERRORS).increment(1);
+                    }
                     if tries >= TRIES {
                         return Err(Outcome::Poison { tries, error: failure.line() });
                     }
@@ -159,6 +164,7 @@ impl Patience {
                 }
             };
             self.retried.fetch_add(1, Ordering::Relaxed);
+            counter!(metrics::RETRIES).increment(1);
             tracing::debug!(block, error = %failure.line(), wait_ms = wait.as_millis() as u64, "trying again");
             tokio::select! {
                 () = sleep(jittered(wait)) => {}

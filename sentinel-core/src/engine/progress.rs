@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use ::metrics::{counter, gauge};
 use serde::Serialize;
+
+use crate::metrics;
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
@@ -52,16 +55,29 @@ impl Meter {
     /// What was done before this run.
     pub(super) fn found(&mut self, count: u64) {
         self.progress.done += count;
+        self.missing();
     }
 
     pub(super) fn did(&mut self, count: u64, block: u64) {
         self.progress.done += count;
         self.progress.block = self.progress.block.max(block);
         self.own += count;
+        counter!(metrics::DONE).increment(count);
+        gauge!(metrics::CURSOR).set(self.progress.block as f64);
+        self.missing();
+    }
+
+    fn missing(&self) {
+        if let Some(total) = self.progress.total {
+            gauge!(metrics::MISSING).set(total.saturating_sub(self.progress.done) as f64);
+        }
     }
 
     pub(super) fn head(&mut self, head: u64) {
-        self.progress.lag = Some(head.saturating_sub(self.progress.block));
+        let lag = head.saturating_sub(self.progress.block);
+        self.progress.lag = Some(lag);
+        gauge!(metrics::HEAD).set(head as f64);
+        gauge!(metrics::LAG).set(lag as f64);
     }
 
     pub(super) fn own(&self) -> u64 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::metrics::{counter, gauge};
 use tokio::task::JoinHandle;
 
 use super::builder::Settings;
@@ -19,6 +20,7 @@ use crate::artifact::part::Part;
 use crate::artifact::window::{Check, WindowBuilder, WindowManifest};
 use crate::blocking::offload;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, NetUid};
+use crate::metrics;
 use crate::source::{BlockSource, ChainIdentity};
 use crate::storage::PutMode;
 
@@ -283,10 +285,13 @@ impl Run {
         let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
         self.report.windows_written += 1;
         self.report.bytes_written += sealed.bytes;
+        counter!(metrics::WINDOWS).increment(1);
+        counter!(metrics::ARTIFACT_BYTES).increment(sealed.bytes);
         Ok(())
     }
 
     pub(super) fn tell(&mut self) {
+        gauge!(metrics::QUARANTINED).set(self.quarantined.len() as f64);
         if let Some(listener) = &self.settings.listener {
             listener(&self.meter.now());
         }

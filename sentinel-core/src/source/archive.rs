@@ -73,6 +73,11 @@ impl ArchiveSource {
         })
     }
 
+    /// The word for the network in the keys of the recording.
+    pub fn network(&self) -> &NetworkWord {
+        self.windows.layout().network()
+    }
+
     /// The recorded windows, ascending.
     pub fn windows(&self) -> &[Window] {
         self.windows.all()

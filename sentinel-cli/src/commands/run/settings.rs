@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -71,6 +72,12 @@ pub(crate) struct Args {
     /// Says what the run would do, and does nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Serves /metrics (Prometheus), /alive and /ready there; a port alone is one of this machine alone [env: SENTINEL_METRICS]
+    #[arg(long, num_args = 0..=1, default_missing_value = super::monitor::DEFAULT, value_name = "ADDRESS")]
+    metrics: Option<String>,
+    /// /ready fails when nothing came for so many seconds [env: SENTINEL_READY_WITHIN] [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    ready_within: Option<String>,
     /// File for the report, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
@@ -93,6 +100,8 @@ pub(super) struct Settings {
     pub(super) outputs: Outputs,
     pub(super) findings: Option<PathBuf>,
     pub(super) name: Option<NetworkWord>,
+    pub(super) metrics: Option<SocketAddr>,
+    pub(super) ready_within: Duration,
 }
 
 /// One setting: its flag, and its variable.
@@ -201,6 +210,11 @@ impl Settings {
             outputs,
             findings: args.findings.clone(),
             name: args.name.as_deref().map(str::parse).transpose()?,
+            metrics: of("--metrics", "SENTINEL_METRICS", &args.metrics)
+                .text()
+                .map(|(text, _)| super::monitor::address(&text))
+                .transpose()?,
+            ready_within: of("--ready-within", "SENTINEL_READY_WITHIN", &args.ready_within).seconds(120.0)?,
         })
     }
 

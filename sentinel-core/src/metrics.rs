@@ -1,0 +1,55 @@
+//! The metrics that a run keeps, through the `metrics` facade: install any recorder to have them.
+//!
+//! Names and what they mean stand here and nowhere else; labels are numbers and fixed words, never text from a chain.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// The newest finalized block of the source.
+pub const HEAD: &str = "sentinel_head_block";
+/// The newest block whose rows and findings are safe.
+pub const CURSOR: &str = "sentinel_cursor_block";
+/// Blocks between the two.
+pub const LAG: &str = "sentinel_lag_blocks";
+/// Age of the newest safe block by the clock of this machine, of live runs.
+pub const LAG_SECONDS: &str = "sentinel_lag_seconds";
+/// Blocks, or subnets of a window, that were read and made safe.
+pub const DONE: &str = "sentinel_done_total";
+/// Epochs that were found.
+pub const EPOCHS: &str = "sentinel_epochs_total";
+/// Findings that sinks have taken.
+pub const FINDINGS: &str = "sentinel_findings_total";
+/// Blocks that cannot be read and were put aside.
+pub const QUARANTINED: &str = "sentinel_quarantined_blocks";
+/// Blocks of the job's range that are in no artifact yet.
+pub const MISSING: &str = "sentinel_missing_blocks";
+/// Reads that were repeated by the engine.
+pub const RETRIES: &str = "sentinel_retries_total";
+/// Blocks that could not be decoded, each time.
+pub const DECODE_ERRORS: &str = "sentinel_decode_errors_total";
+/// Windows whose artifacts were written.
+pub const WINDOWS: &str = "sentinel_windows_total";
+/// Bytes of artifacts that were written.
+pub const ARTIFACT_BYTES: &str = "sentinel_artifact_bytes_total";
+/// From the start of the read of a block to its rows.
+pub const BLOCK_SECONDS: &str = "sentinel_block_seconds";
+/// Chain time of the newest safe block, in seconds since 1970.
+pub const BLOCK_TIME: &str = "sentinel_block_timestamp_seconds";
+
+/// Tells the recorder what each metric is. Call it once, after a recorder was installed.
+pub fn describe() {
+    describe_gauge!(HEAD, "The newest finalized block of the source");
+    describe_gauge!(CURSOR, "The newest block whose rows and findings are safe");
+    describe_gauge!(LAG, "Blocks between the newest finalized one and the newest safe one");
+    describe_gauge!(LAG_SECONDS, Unit::Seconds, "Age of the newest safe block by the clock of this machine");
+    describe_counter!(DONE, "Blocks, or subnets of a window, that were read and made safe");
+    describe_counter!(EPOCHS, "Epochs that were found");
+    describe_counter!(FINDINGS, "Findings that sinks have taken");
+    describe_gauge!(QUARANTINED, "Blocks that cannot be read and were put aside");
+    describe_gauge!(MISSING, "Blocks of the job's range that are in no artifact yet");
+    describe_counter!(RETRIES, "Reads that were repeated by the engine");
+    describe_counter!(DECODE_ERRORS, "Blocks that could not be decoded, each time");
+    describe_counter!(WINDOWS, "Windows whose artifacts were written");
+    describe_counter!(ARTIFACT_BYTES, Unit::Bytes, "Bytes of artifacts that were written");
+    describe_histogram!(BLOCK_SECONDS, Unit::Seconds, "From the start of the read of a block to its rows");
+    describe_gauge!(BLOCK_TIME, Unit::Seconds, "Chain time of the newest safe block, since 1970");
+}
