@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sentinel_core::source::BlockSource;
 use serde_json::Value;
@@ -57,11 +58,13 @@ pub struct NodeOptions {
     pub more_metadata: Vec<Vec<u8>>,
     /// The loopback port to listen on; 0 for any that is free.
     pub port: u16,
+    /// Every answer comes so much later, however many are asked for at once: a node that is far away, not a slow one.
+    pub latency: Duration,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        Self { max_response: 256 * 1024 * 1024, more_metadata: Vec::new(), port: 0 }
+        Self { max_response: 256 * 1024 * 1024, more_metadata: Vec::new(), port: 0, latency: Duration::ZERO }
     }
 }
 
@@ -72,6 +75,7 @@ struct Shared {
     calls: Mutex<Vec<Call>>,
     script: Script,
     listener: Listener,
+    latency: Duration,
 }
 
 /// A node on a loopback port of its own; gone when dropped.
@@ -95,12 +99,13 @@ impl Node {
     /// # Errors
     /// Where no port can be had.
     pub async fn serve_with(source: Arc<dyn BlockSource>, options: NodeOptions) -> io::Result<Self> {
-        let NodeOptions { max_response, port, .. } = options;
+        let NodeOptions { max_response, port, latency, .. } = options;
         let shared = Arc::new(Shared {
             chain: Chain::new(source, options.more_metadata),
             calls: Mutex::new(Vec::new()),
             script: Script::default(),
             listener: Listener::default(),
+            latency,
         });
         let address = server::start(Arc::clone(&shared), max_response, port).await?;
         Ok(Self { shared, address })

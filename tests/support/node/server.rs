@@ -168,6 +168,9 @@ impl Shared {
 
     async fn answer(&self, method: &str, params: &Value) -> Result<Value, ErrorObjectOwned> {
         self.log(method, params);
+        if !self.latency.is_zero() {
+            sleep(self.latency).await;
+        }
         let list = params.as_array().map_or(&[][..], Vec::as_slice);
         match self.script.next(method) {
             Answer::Real => self.chain.answer(method, list).await,
