@@ -1,0 +1,112 @@
+//! Children that are killed go on where they were, and what they use is seen.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use sentinel_support::crash::{self, CrashError, CrashRun, Kill};
+use sentinel_support::watch::{Ceilings, Watch};
+use sentinel_support::{child, watch};
+
+use crate::client::Outcome;
+
+/// How far the toy has counted, by the files it left.
+fn counted(folder: &Path) -> Outcome<usize> {
+    Ok(fs::read_dir(folder)?.count())
+}
+
+/// Makes 40 files, one after the other, from where it was.
+#[test]
+#[ignore = "started by the tests of this file"]
+fn toy() -> Outcome {
+    crash::arm();
+    let Some(task) = child::task() else { return Ok(()) };
+    let (folder, pause) = task.split_once(' ').ok_or("a folder and a pause")?;
+    let folder = Path::new(folder);
+    for number in fs::read_dir(folder)?.count()..40 {
+        fail::fail_point!("toy::before");
+        fs::write(folder.join(format!("{number:03}")), "")?;
+        fail::fail_point!("toy::after");
+        std::thread::sleep(Duration::from_micros(pause.parse()?));
+    }
+    println!("the toy is done");
+    Ok(())
+}
+
+#[test]
+fn it_is_killed_at_failpoints_and_goes_on() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut seen = Vec::new();
+    let outcome = CrashRun::of_test("crashes::toy", &format!("{} 0", folder.path().display()))?
+        .kill(Kill::at_failpoint("toy::before", 6))
+        .kill(Kill::at_failpoint("toy::after", 10))
+        .between(|run| {
+            seen.push((run.number, counted(folder.path())?));
+            Ok(())
+        })
+        .run()?;
+    // Five were there before the sixth; then ten more.
+    assert_eq!(seen, [(1, 5), (2, 15)]);
+    assert_eq!((outcome.kills, outcome.runs.len(), counted(folder.path())?), (2, 3, 40));
+    assert!(outcome.runs[0].output.contains("killed at toy::before, time 6"), "{}", outcome.runs[0].output);
+    assert!(outcome.last().is_some_and(|run| run.output.contains("the toy is done")));
+    Ok(())
+}
+
+#[test]
+fn it_is_killed_at_any_time_and_goes_on() -> Outcome {
+    let kills = Kill::at_random(5, 8, Duration::from_millis(20)..Duration::from_millis(120));
+    assert_eq!(kills, Kill::at_random(5, 8, Duration::from_millis(20)..Duration::from_millis(120)));
+    let folder = tempfile::tempdir()?;
+    let outcome =
+        CrashRun::of_test("crashes::toy", &format!("{} 10000", folder.path().display()))?.kills(kills).run()?;
+    assert_eq!(counted(folder.path())?, 40);
+    assert!(outcome.kills > 0 && outcome.runs.len() == outcome.kills + 1, "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn what_goes_wrong_in_a_child_or_between_is_told() -> Outcome {
+    let failed = CrashRun::of_test("crashes::toy", "/no/such/folder 0")?.run();
+    assert!(matches!(&failed, Err(CrashError::Failed { number: 1, output, .. }) if output.contains("No such file")));
+
+    let folder = tempfile::tempdir()?;
+    let task = format!("{} 0", folder.path().display());
+    let between = CrashRun::of_test("crashes::toy", &task)?
+        .kill(Kill::at_failpoint("toy::after", 1))
+        .between(|_| Err("the checkpoint is ahead".into()))
+        .run();
+    assert!(matches!(between, Err(CrashError::Between { number: 1, .. })), "{between:?}");
+    Ok(())
+}
+
+#[test]
+fn a_child_that_hangs_is_ended_by_the_deadline() {
+    let mut sleeper = Command::new("sleep");
+    sleeper.arg("600");
+    let hung = CrashRun::of_command(sleeper)
+        .kill(Kill::After(Duration::from_millis(10)))
+        .deadline(Duration::from_millis(300))
+        .run();
+    assert!(matches!(hung, Err(CrashError::Deadline { kills: 1, number: 2, .. })), "{hung:?}");
+}
+
+#[test]
+fn growth_is_seen_and_ceilings_hold() {
+    let watch = Watch::own();
+    std::thread::sleep(Duration::from_millis(350));
+    let memory = vec![1u8; 64 << 20];
+    let files: Vec<_> = (0..20).filter_map(|_| fs::File::open("/proc/self/status").ok()).collect();
+    std::thread::sleep(Duration::from_millis(150));
+    let usage = watch.stop();
+    if usage.samples.is_empty() {
+        return; // No /proc here.
+    }
+    assert!(usage.growth() > 48 << 20, "{usage} with {} bytes", memory.len());
+    assert!(usage.peak_fds >= files.len() as u64 && watch::open_files() >= files.len() as u64);
+    assert!(usage.peak_threads >= 2);
+    let ceilings = Ceilings { growth: Some(1 << 20), fds: Some(1_000_000), ..Ceilings::default() };
+    assert!(usage.check(&ceilings).is_err_and(|above| above.starts_with("growth of memory: ")));
+    assert!(usage.check(&Ceilings { growth: None, ..ceilings }).is_ok());
+}
