@@ -1,6 +1,7 @@
 //! A client that sees every message as it comes.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -9,7 +10,6 @@ use sentinel_support::node::Node;
 use sentinel_support::proxy::{Proxy, Script};
 use sentinel_support::{chains, runtimes};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;

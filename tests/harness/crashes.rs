@@ -3,9 +3,16 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use sentinel_core::source::{BlockSource, RpcSource};
+use sentinel_core::storage::{Key, ObjectStorage, StorageExt};
+use sentinel_support::chains;
 use sentinel_support::crash::{self, CrashError, CrashRun, Kill};
+use sentinel_support::node::{Node, NodeOptions};
+use sentinel_support::oracle::{Columns, Objects, Rows, Truth};
+use sentinel_support::rpc::quick;
 use sentinel_support::watch::{Ceilings, Watch};
 use sentinel_support::{child, watch};
 
@@ -56,6 +63,9 @@ fn it_is_killed_at_failpoints_and_goes_on() -> Outcome {
 
 #[test]
 fn it_is_killed_at_any_time_and_goes_on() -> Outcome {
+    let each = Kill::at_each(1, &["a", "b"], 3, 5);
+    assert_eq!(each.len(), 6);
+    assert!(each.iter().all(|kill| matches!(kill, Kill::AtFailpoint { nth: 1..=5, .. })), "{each:?}");
     let kills = Kill::at_random(5, 8, Duration::from_millis(20)..Duration::from_millis(120));
     assert_eq!(kills, Kill::at_random(5, 8, Duration::from_millis(20)..Duration::from_millis(120)));
     let folder = tempfile::tempdir()?;
@@ -63,6 +73,62 @@ fn it_is_killed_at_any_time_and_goes_on() -> Outcome {
         CrashRun::of_test("crashes::toy", &format!("{} 10000", folder.path().display()))?.kills(kills).run()?;
     assert_eq!(counted(folder.path())?, 40);
     assert!(outcome.kills > 0 && outcome.runs.len() == outcome.kills + 1, "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn it_is_stopped_by_the_variable_alone_and_killed_there() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let kill = Kill::Paused { name: "toy::before".to_owned(), nth: 4, after: Duration::from_secs(1) };
+    let mut seen = 0;
+    let task = format!("{} 0", folder.path().display());
+    let outcome = CrashRun::of_test("crashes::toy", &task)?.kill(kill).between(|_| {
+        seen = counted(folder.path())?;
+        Ok(())
+    });
+    assert_eq!(outcome.run()?.kills, 1);
+    assert_eq!((seen, counted(folder.path())?), (3, 40));
+    Ok(())
+}
+
+/// Stores one object for each block of a chain behind a node, from where it was.
+#[tokio::test]
+#[ignore = "started by the test below"]
+async fn reader() -> Outcome {
+    crash::arm();
+    let Some(task) = child::task() else { return Ok(()) };
+    let (url, folder) = task.split_once(' ').ok_or("an address and a folder")?;
+    let (node, store) = (RpcSource::connect(url, quick()).await?, ObjectStorage::local(folder)?);
+    for number in 1..=60u64 {
+        let key = Key::new(format!("blocks/{number:010}.jsonl"))?;
+        if !store.exists(&key).await? {
+            let block = node.block(number.into()).await?;
+            let line = format!("{{\"number\":{number},\"hash\":\"{}\"}}\n", block.header.hash);
+            store.store(&key, line.into()).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_a_node_is_killed_and_misses_nothing() -> Outcome {
+    let chain = chains::cheap(60)?;
+    let options = NodeOptions { latency: Duration::from_millis(3), ..NodeOptions::default() };
+    let node = Node::serve_with(Arc::new(chain.clone()), options).await?;
+    let folder = tempfile::tempdir()?;
+    let child = CrashRun::of_test("crashes::reader", &format!("{} {}", node.ws_url(), folder.path().display()))?
+        .kills(Kill::at_random(3, 10, Duration::from_millis(100)..Duration::from_millis(400)));
+    let outcome = tokio::task::block_in_place(|| child.run())?;
+
+    let truth = Truth::of(&chain, 1..=60).await?;
+    let objects = Objects::in_folder(folder.path())?;
+    let columns = Columns::new("number").hash("hash");
+    let verdict = truth.check(&objects, "blocks/", &columns, Rows::OnePerBlock)?.wall(outcome.time);
+    println!("{verdict} kills={}", outcome.kills);
+    // A write that was cut short leaves its file beside the others; that is all.
+    let left_over = objects.iter().filter(|(key, _)| key.contains('#')).count();
+    assert_eq!((verdict.missing, verdict.duplicate, verdict.wrong), (0, 0, 0), "{:?}", verdict.examples);
+    assert_eq!(verdict.partial, left_over, "{:?}", verdict.examples);
     Ok(())
 }
 

@@ -165,7 +165,7 @@ fn a_seed_is_a_script() {
 /// What a fault test looks like: everything that can happen to a connection or a reply, and nothing is lost.
 #[tokio::test]
 async fn a_patient_reader_gets_every_block_through_all_of_it() -> Outcome {
-    let script = Script::random(11, &Mix::cuts(20, Span::Bytes(3_000_000)))
+    let script = Script::random(11, &Mix::cuts(20, Span::Bytes(1_000_000)))
         .and(Script::random(12, &Mix::replies(30, Span::Requests(400))));
     let (chain, _node, proxy) = proxied(100, script).await?;
     let options = RpcOptions { request_timeout: Duration::from_millis(300), ..quick() };

@@ -1,20 +1,25 @@
 //! The oracle finds what is planted, and only that.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use sentinel_core::decode::Runtime;
-use sentinel_core::source::BlockSource;
+use sentinel_core::source::{BlockSource, RpcSource};
 use sentinel_core::storage::{Key, ObjectStorage, StorageExt};
 use sentinel_support::chains::{self, SixSpecs};
+use sentinel_support::node::{Node, NodeOptions};
 use sentinel_support::oracle::{Columns, Objects, Rows, Truth, digest};
+use sentinel_support::rpc::quick;
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::client::Outcome;
+use crate::client::{Outcome, PATIENCE};
 
 type Line = (u64, String);
 
@@ -166,5 +171,23 @@ async fn six_runtimes_write_what_the_others_cannot_read() -> Outcome {
             assert_eq!(readable(&other.runtime), same && number != 17, "block {number} by the runtime of {beside}");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_live_chain_grows_and_a_distant_node_takes_its_time() -> Outcome {
+    let chain = chains::live(5, Duration::from_millis(10))?;
+    let mut blocks = chain.finalized(5);
+    for number in 5..=8u64 {
+        let block = timeout(PATIENCE, blocks.next()).await?.ok_or("a block")??;
+        assert_eq!(block.header.header.number, number);
+    }
+    let latency = Duration::from_millis(30);
+    let options = NodeOptions { latency, ..NodeOptions::default() };
+    let node = Node::serve_with(Arc::new(chains::cheap(5)?), options).await?;
+    let source = RpcSource::connect(&node.ws_url(), quick()).await?;
+    let start = Instant::now();
+    source.header(3.into()).await?;
+    assert!(start.elapsed() >= latency);
     Ok(())
 }

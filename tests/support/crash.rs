@@ -3,6 +3,9 @@
 //! The program is one of the test binary's own ignored tests, or any command. It is killed by SIGKILL, so it can do
 //! nothing about it: after a time, or at a failpoint (`fail::fail_point!`) of the code under test.
 //!
+//! [`CrashRun::run`] blocks. A test whose node or proxy serves the child runs it on a runtime of several threads
+//! (`#[tokio::test(flavor = "multi_thread")]`) inside `tokio::task::block_in_place`.
+//!
 //! ```no_run
 //! use std::time::Duration;
 //! use sentinel_support::crash::{CrashRun, Kill};
@@ -87,6 +90,14 @@ impl Kill {
         let width = (within.end.saturating_sub(within.start).as_micros() as usize).max(1);
         let draw = |_| Self::After(within.start + Duration::from_micros(rng.below(width) as u64));
         (0..kills).map(draw).collect()
+    }
+
+    /// At each failpoint so many times, each time when it is met for the first, second … up to the `most`th time, as the
+    /// seed decides.
+    pub fn at_each(seed: u64, names: &[&str], times: usize, most: usize) -> Vec<Self> {
+        let mut rng = Rng::new(seed);
+        let all = names.iter().flat_map(|name| std::iter::repeat_n(*name, times));
+        all.map(|name| Self::at_failpoint(name, 1 + rng.below(most))).collect()
     }
 
     /// Exactly when a failpoint is met for the nth time.
@@ -315,11 +326,16 @@ fn tail(file: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// In a child: dies by SIGKILL where the parent asked for it ([`Kill::AtFailpoint`]). Call it first.
+/// In a child: dies by SIGKILL where the parent asked for it ([`Kill::AtFailpoint`]), and does what `FAILPOINTS` says
+/// ([`Kill::Paused`]). Call it first.
 ///
 /// # Panics
 /// Where the parent's wish cannot be understood or granted: a kill that does not happen proves nothing.
 pub fn arm() {
+    if std::env::var_os(FAILPOINTS).is_some() {
+        // It would forget them when dropped; they are for as long as the process lives.
+        std::mem::forget(fail::FailScenario::setup());
+    }
     let Ok(wish) = std::env::var(CRASH_AT) else { return };
     let (name, nth) = wish.rsplit_once(':').unwrap_or((&wish, "1"));
     let Ok(nth) = nth.parse::<usize>() else { panic!("{CRASH_AT} is `{wish}`, not a failpoint and a number") };

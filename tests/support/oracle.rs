@@ -23,18 +23,55 @@ mod objects;
 mod table;
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use parity_scale_codec::{Compact, Decode};
-use sentinel_core::source::{BlockSource, RawBlock};
+use sentinel_core::source::{BlockSource, RawBlock, SourceError};
 
 pub use self::objects::{Objects, digest};
 pub use self::table::{Row, rows};
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+type Outcome<T> = Result<T, OracleError>;
+
+/// Why nothing can be compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OracleError {
+    /// The generator does not have the block.
+    #[error("the generator has no such block")]
+    Generator(#[from] SourceError),
+    /// The generator's events are no list.
+    #[error("the events of block {block} do not begin with their number")]
+    Events {
+        /// The block.
+        block: u64,
+    },
+    /// The object has other columns than the test says.
+    #[error("{key} has no column `{column}`")]
+    NoColumn {
+        /// Key of the object.
+        key: String,
+        /// The column.
+        column: String,
+    },
+    /// The object is neither Parquet nor JSONL.
+    #[error("{key} ends in neither .parquet nor .jsonl")]
+    Form {
+        /// Key of the object.
+        key: String,
+    },
+    /// The columns cannot be read together.
+    #[error("the columns of {key} cannot be read")]
+    Columns {
+        /// Key of the object.
+        key: String,
+        /// What the library says.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+}
 
 /// What the generator says of one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -321,7 +358,9 @@ fn same_hash(one: &str, other: &str) -> bool {
 
 /// Counts without decoding: a SCALE list begins with its length.
 fn expected(block: &RawBlock) -> Outcome<Expected> {
-    let Compact(events) = Compact::<u32>::decode(&mut &block.events[..])?;
+    let Ok(Compact(events)) = Compact::<u32>::decode(&mut &block.events[..]) else {
+        return Err(OracleError::Events { block: block.header.header.number });
+    };
     Ok(Expected {
         hash: const_hex::encode_prefixed(block.header.hash.0),
         extrinsics: block.extrinsics.len(),

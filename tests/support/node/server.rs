@@ -79,6 +79,8 @@ pub(super) async fn start(shared: Arc<Shared>, max_response: u32, port: u16) -> 
 
 /// Serves one connection through a pipe: to abort this task is to cut the connection at once, whatever the server does.
 async fn connection(mut socket: TcpStream, shared: Arc<Shared>, module: RpcModule<Arc<Shared>>, config: ServerConfig) {
+    // Small answers are not held back to be sent together.
+    let _ = socket.set_nodelay(true);
     let (mut near, far) = tokio::io::duplex(1 << 20);
     let (stop, server) = stop_channel();
     let builder = jsonrpsee::server::Server::builder().set_config(config).to_service_builder();

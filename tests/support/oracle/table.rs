@@ -6,6 +6,8 @@ use parquet::record::Field;
 use parquet::schema::types::Type;
 use serde_json::Value;
 
+use super::OracleError;
+
 /// The chosen columns of one row, in the order they were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Row(Vec<Value>);
@@ -35,15 +37,15 @@ impl Row {
 ///
 /// # Errors
 /// Where it has no such columns, or a key that says neither `.parquet` nor `.jsonl`.
-pub fn rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec<Row>, String>, String> {
+pub fn rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec<Row>, String>, OracleError> {
     match key.rsplit('.').next() {
         Some("parquet") => parquet_rows(key, bytes, columns),
         Some("jsonl") => json_rows(key, bytes, columns),
-        _ => Err(format!("{key} is neither Parquet nor JSONL")),
+        _ => Err(OracleError::Form { key: key.to_owned() }),
     }
 }
 
-fn json_rows(key: &str, bytes: &[u8], columns: &[&str]) -> Result<Result<Vec<Row>, String>, String> {
+fn json_rows(key: &str, bytes: &[u8], columns: &[&str]) -> Result<Result<Vec<Row>, String>, OracleError> {
     if !bytes.is_empty() && !bytes.ends_with(b"\n") {
         return Ok(Err("the last line has no end".to_owned()));
     }
@@ -58,7 +60,7 @@ fn json_rows(key: &str, bytes: &[u8], columns: &[&str]) -> Result<Result<Vec<Row
     Ok(Ok(rows))
 }
 
-fn parquet_rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec<Row>, String>, String> {
+fn parquet_rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec<Row>, String>, OracleError> {
     let reader = match SerializedFileReader::new(bytes.clone()) {
         Ok(reader) => reader,
         Err(broken) => return Ok(Err(broken.to_string())),
@@ -71,7 +73,7 @@ fn parquet_rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec
         chosen.push(found.cloned().ok_or_else(|| no_column(key, column))?);
     }
     let projection = Type::group_type_builder(schema.name()).with_fields(chosen).build();
-    let projection = projection.map_err(|error| format!("{key}: {error}"))?;
+    let projection = projection.map_err(|source| OracleError::Columns { key: key.to_owned(), source })?;
     let iter = match reader.get_row_iter(Some(projection)) {
         Ok(iter) => iter,
         Err(broken) => return Ok(Err(broken.to_string())),
@@ -89,8 +91,8 @@ fn parquet_rows(key: &str, bytes: &Bytes, columns: &[&str]) -> Result<Result<Vec
     Ok(Ok(rows))
 }
 
-fn no_column(key: &str, column: &str) -> String {
-    format!("{key} has no column `{column}`")
+fn no_column(key: &str, column: &str) -> OracleError {
+    OracleError::NoColumn { key: key.to_owned(), column: column.to_owned() }
 }
 
 fn value(field: &Field) -> Value {

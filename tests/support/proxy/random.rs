@@ -13,6 +13,8 @@ pub enum Span {
     Bytes(u64),
     /// At some of the first so many requests.
     Requests(u64),
+    /// At some of the first so many requests of one method.
+    Method(&'static str, u64),
     /// At some of the first so many notifications.
     Notifications(u64),
     /// Within so long.
@@ -22,7 +24,7 @@ pub enum Span {
 impl Span {
     fn len(self) -> u64 {
         match self {
-            Self::Bytes(len) | Self::Requests(len) | Self::Notifications(len) => len,
+            Self::Bytes(len) | Self::Requests(len) | Self::Method(_, len) | Self::Notifications(len) => len,
             Self::Time(within) => u64::try_from(within.as_micros()).unwrap_or(u64::MAX),
         }
     }
@@ -31,6 +33,7 @@ impl Span {
         match self {
             Self::Bytes(_) => Trigger::Byte(at),
             Self::Requests(_) => Trigger::Request(at),
+            Self::Method(name, _) => Trigger::method(name, at),
             Self::Notifications(_) => Trigger::Notification(at),
             Self::Time(_) => Trigger::Elapsed(Duration::from_micros(at)),
         }

@@ -1,6 +1,5 @@
 //! JSON-RPC between a client and the node: each request, reply and notification by itself.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -21,13 +20,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use super::Action;
 use super::damage::{change, flip, message, more_methods, other_id, truncated};
 use super::director::{Director, asks_for_head};
+use super::notify::Subscriptions;
 use super::script::Target;
 use super::upstream::{Notification, Reply, Upstream};
 
 /// How long a reply waits for the next, to change places with it.
 const SWAP: Duration = Duration::from_millis(100);
-/// How long a notification does.
-const SWAP_NOTIFICATIONS: Duration = Duration::from_secs(2);
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -61,8 +59,8 @@ struct Held {
 
 #[derive(Debug)]
 pub(super) struct Relay {
-    director: Arc<Director>,
-    connection: u64,
+    pub(super) director: Arc<Director>,
+    pub(super) connection: u64,
     upstream: Upstream,
     held: Mutex<(u64, Option<Held>)>,
     /// Where a WebSocket's messages go, and word of new subscriptions.
@@ -265,7 +263,7 @@ impl Relay {
     }
 
     /// The header so many blocks before this one.
-    async fn earlier_header(&self, header: &RawValue, by: u64) -> Option<Box<RawValue>> {
+    pub(super) async fn earlier_header(&self, header: &RawValue, by: u64) -> Option<Box<RawValue>> {
         let hash = self.ask("chain_getBlockHash", &Value::from(height_of(header)?.saturating_sub(by))).await?;
         self.ask("chain_getHeader", &serde_json::from_str(hash.get()).ok()?).await
     }
@@ -345,78 +343,4 @@ fn subscription(method: &str, reply: &Reply) -> Option<String> {
 fn height_of(header: &RawValue) -> Option<u64> {
     let header: Value = serde_json::from_str(header.get()).ok()?;
     u64::from_str_radix(header["number"].as_str()?.strip_prefix("0x")?, 16).ok()
-}
-
-/// What the client of one WebSocket knows of, so that it hears of nothing else.
-#[derive(Debug, Default)]
-struct Subscriptions {
-    known: HashSet<String>,
-    early: HashMap<String, Vec<Notification>>,
-    /// What waits for the next notification, and how long it does.
-    held: Option<(Vec<Vec<u8>>, Instant)>,
-}
-
-impl Subscriptions {
-    /// The messages that go out next; `None` when no more will come.
-    async fn next(&mut self, relay: &Relay, outgoing: &mut mpsc::UnboundedReceiver<Out>) -> Option<Vec<Vec<u8>>> {
-        let out = match &self.held {
-            None => outgoing.recv().await?,
-            Some((_, until)) => match timeout_at(*until, outgoing.recv()).await {
-                Ok(out) => out?,
-                // Nothing came to change places with.
-                Err(_) => return Some(self.held.take().map(|(texts, _)| texts).unwrap_or_default()),
-            },
-        };
-        let mut messages = Vec::new();
-        let notifications = match out {
-            Out::Message(text) => return Some(vec![text]),
-            Out::Notification(one) if self.known.contains(&one.subscription) => vec![one],
-            Out::Notification(early) => {
-                self.early.entry(early.subscription.clone()).or_default().push(early);
-                return Some(messages);
-            }
-            Out::Subscribed(subscription) => {
-                relay.director.subscribed(relay.connection, &subscription);
-                let early = self.early.remove(&subscription).unwrap_or_default();
-                self.known.insert(subscription);
-                early
-            }
-        };
-        for notification in notifications {
-            self.announce(relay, notification, &mut messages).await;
-        }
-        Some(messages)
-    }
-
-    async fn announce(&mut self, relay: &Relay, mut notification: Notification, messages: &mut Vec<Vec<u8>>) {
-        let director = &relay.director;
-        let Some(actions) = director.notification(relay.connection, &notification.subscription) else { return };
-        let (mut times, mut hold) = (1, false);
-        for action in actions {
-            match &action {
-                Action::SkipNotification => times = 0,
-                Action::DupNotification => times = 2,
-                Action::SwapNotifications => hold = true,
-                Action::HeadRegress(by) => {
-                    if let Some(earlier) = relay.earlier_header(&notification.result, *by).await {
-                        notification.result = earlier;
-                    }
-                }
-                Action::Delay(delay) => sleep(*delay).await,
-                _ => {
-                    director.strike(action, Some(relay.connection));
-                    continue;
-                }
-            }
-            director.did(&action);
-        }
-        let texts = std::iter::repeat_n(notification.message().into_bytes(), times);
-        let before = self.held.take().map(|(texts, _)| texts).unwrap_or_default();
-        if hold {
-            messages.extend(before);
-            self.held = Some((texts.collect(), Instant::now() + SWAP_NOTIFICATIONS));
-        } else {
-            messages.extend(texts.chain(before));
-        }
-    }
 }
