@@ -13,7 +13,7 @@ use sentinel_support::crash::{self, CrashError, CrashRun, Kill};
 use sentinel_support::node::{Node, NodeOptions};
 use sentinel_support::oracle::{Columns, Objects, Rows, Truth};
 use sentinel_support::rpc::quick;
-use sentinel_support::watch::{Ceilings, Watch};
+use sentinel_support::watch::{Ceilings, Sample, Usage, Watch};
 use sentinel_support::{child, watch};
 
 use crate::client::Outcome;
@@ -79,7 +79,7 @@ fn it_is_killed_at_any_time_and_goes_on() -> Outcome {
 #[test]
 fn it_is_stopped_by_the_variable_alone_and_killed_there() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let kill = Kill::Paused { name: "toy::before".to_owned(), nth: 4, after: Duration::from_secs(1) };
+    let kill = Kill::Paused { name: "toy::before".to_owned(), nth: 4, after: Duration::from_secs(2) };
     let mut seen = 0;
     let task = format!("{} 0", folder.path().display());
     let outcome = CrashRun::of_test("crashes::toy", &task)?.kill(kill).between(|_| {
@@ -159,20 +159,30 @@ fn a_child_that_hangs_is_ended_by_the_deadline() {
 }
 
 #[test]
-fn growth_is_seen_and_ceilings_hold() {
+fn memory_and_files_are_seen() {
+    let before = watch::open_files();
     let watch = Watch::own();
-    std::thread::sleep(Duration::from_millis(350));
     let memory = vec![1u8; 64 << 20];
     let files: Vec<_> = (0..20).filter_map(|_| fs::File::open("/proc/self/status").ok()).collect();
-    std::thread::sleep(Duration::from_millis(150));
     let usage = watch.stop();
     if usage.samples.is_empty() {
         return; // No /proc here.
     }
-    assert!(usage.growth() > 48 << 20, "{usage} with {} bytes", memory.len());
-    assert!(usage.peak_fds >= files.len() as u64 && watch::open_files() >= files.len() as u64);
+    assert!(usage.peak_rss > 64 << 20, "{usage} with {} bytes", memory.len());
+    assert!(before > 0 && usage.peak_fds >= files.len() as u64, "{usage}");
     assert!(usage.peak_threads >= 2);
-    let ceilings = Ceilings { growth: Some(1 << 20), fds: Some(1_000_000), ..Ceilings::default() };
-    assert!(usage.check(&ceilings).is_err_and(|above| above.starts_with("growth of memory: ")));
-    assert!(usage.check(&Ceilings { growth: None, ..ceilings }).is_ok());
+}
+
+#[test]
+fn growth_is_from_half_to_half_and_ceilings_are_named() {
+    let sample = |seconds, rss| Sample { at: Duration::from_secs(seconds), rss, fds: 9, threads: 3 };
+    let usage =
+        Usage::of(vec![sample(0, 50), sample(2, 70), sample(4, 60), sample(5, 65), sample(7, 90), sample(8, 10)]);
+    assert_eq!((usage.peak_rss_first_half, usage.peak_rss_second_half, usage.growth()), (70, 90, 20));
+    let ceilings = Ceilings { rss: Some(90), growth: Some(19), fds: Some(8), threads: None };
+    assert_eq!(
+        usage.check(&ceilings),
+        Err("growth of memory: 20, more than 19; file descriptors: 9, more than 8".to_owned())
+    );
+    assert_eq!(usage.check(&Ceilings { growth: Some(20), fds: None, ..ceilings }), Ok(()));
 }

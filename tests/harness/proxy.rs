@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sentinel_core::source::{BlockSource, RpcOptions, RpcSource, SourceError};
 use sentinel_support::oracle::{Columns, Objects, Rows, Truth};
-use sentinel_support::proxy::{Action, Mix, Script, Span, Trigger};
+use sentinel_support::proxy::{Action, Mix, Proxy, Script, Span, Trigger};
 use sentinel_support::rpc::quick;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use crate::client::{Client, MOMENT, Outcome, Seen, proxied};
@@ -21,7 +23,7 @@ async fn after(action: Action) -> Outcome<Seen> {
     let mut client = Client::connect(&proxy).await?;
     client.ask("chain_getBlockHash", json!([1])).await?;
     client.send("chain_getBlockHash", json!([2])).await?;
-    let seen = client.now().await;
+    let seen = if action == Action::HalfOpen { client.now().await } else { client.next().await? };
     assert_eq!(proxy.stats().done(action.name()), 1);
     let reached = if matches!(action, Action::ForwardThenCut) { 2 } else { 1 };
     assert_eq!(node.count("chain_getBlockHash"), reached, "requests that reached the node");
@@ -76,7 +78,7 @@ async fn for_a_while_nobody_is_let_in() -> Outcome {
     let (_chain, _node, proxy) = proxied(3, Script::new()).await?;
     let mut client = Client::connect(&proxy).await?;
     client.ask("chain_getBlockHash", json!([1])).await?;
-    proxy.strike(Action::Refuse(Duration::from_millis(400)));
+    proxy.strike(Action::Refuse(Duration::from_secs(1)));
     assert!(matches!(client.next().await?, Seen::Reset));
     let address = proxy.ws_url();
     let address = address.trim_start_matches("ws://");
@@ -112,6 +114,57 @@ async fn statuses_meet_handshakes_and_plain_requests() -> Outcome {
     );
     assert_eq!(source.block(2.into()).await?.header.header.number, 2);
     Ok(())
+}
+
+/// Sends one request to an address, and gives the first line of the answer, or nothing where there was none.
+async fn plain(url: &str, method: &str) -> Outcome<String> {
+    let mut socket = TcpStream::connect(url.trim_start_matches("http://")).await?;
+    let request = format!("{method} /key HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
+    socket.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    // A reset is no answer either.
+    let _ = socket.read_to_string(&mut answer).await;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn any_http_server_can_be_behind_it() -> Outcome {
+    let server = created().await?;
+    let script = Script::new()
+        .on(Trigger::method("PUT", 2), Action::ForwardThenCut)
+        .on(Trigger::method("PUT", 3), Action::http(503))
+        .on(Trigger::method("PUT", 4), Action::Rst);
+    let proxy = Proxy::start_http(&server.url, script).await?;
+    let mut answers = Vec::new();
+    for _ in 0..5 {
+        answers.push(plain(&proxy.http_url(), "PUT").await?);
+    }
+    assert_eq!(answers, ["HTTP/1.1 201 Created", "", "HTTP/1.1 503 Service Unavailable", "", "HTTP/1.1 201 Created"]);
+    // The second reached it, and nobody was told.
+    assert_eq!(server.requests.load(Ordering::SeqCst), 3);
+    Ok(())
+}
+
+struct Server {
+    url: String,
+    requests: Arc<AtomicUsize>,
+}
+
+/// Answers everything that has a body of `abc` with 201.
+async fn created() -> Outcome<Server> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let server = Server { url: format!("http://{}", listener.local_addr()?), requests: Arc::default() };
+    let requests = Arc::clone(&server.requests);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut got = Vec::new();
+            while !got.ends_with(b"abc") && socket.read_buf(&mut got).await.is_ok_and(|len| len > 0) {}
+            requests.fetch_add(1, Ordering::SeqCst);
+            let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+            let _ = socket.write_all(answer).await;
+        }
+    });
+    Ok(server)
 }
 
 #[tokio::test]

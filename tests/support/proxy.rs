@@ -40,6 +40,7 @@ mod random;
 mod relay;
 mod script;
 mod upstream;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -48,7 +49,7 @@ use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 
-use self::director::Director;
+use self::director::{Backend, Director};
 
 pub use self::random::{Mix, Span};
 pub use self::script::{Action, Rule, Script, Trigger};
@@ -96,12 +97,28 @@ impl Proxy {
     /// # Errors
     /// Where no port can be had.
     pub async fn start(url: &str, script: Script) -> io::Result<Self> {
+        Self::before(Backend::Node(url.to_owned()), script).await
+    }
+
+    /// Stands before any HTTP server at `url` (`http://host:port`), such as a store of objects.
+    ///
+    /// [`Trigger::Method`] is then a method of HTTP (`PUT`). What can be done is what is done to connections, and
+    /// [`Action::Delay`], [`Action::DropReply`] and [`Action::ForwardThenCut`]: stored, and nobody was told.
+    ///
+    /// # Errors
+    /// Where no port can be had.
+    pub async fn start_http(url: &str, script: Script) -> io::Result<Self> {
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        Self::before(Backend::Web(address.to_owned()), script).await
+    }
+
+    async fn before(backend: Backend, script: Script) -> io::Result<Self> {
         // Captured by the test harness, and shown when the test fails.
         println!("fault script: {}", script.summary());
         let listener = connection::bind(0).await?;
         let address = listener.local_addr()?;
         let elapsed = script.elapsed();
-        let (director, closings) = Director::new(url.to_owned(), script);
+        let (director, closings) = Director::new(backend, script);
         let director = Arc::new(director);
         let listening = tokio::spawn(connection::listen(listener, Arc::clone(&director), closings));
         let clock = tokio::spawn(director::strike_in_time(Arc::clone(&director), elapsed));

@@ -64,7 +64,8 @@ pub struct Ceilings {
 }
 
 impl Usage {
-    fn of(samples: Vec<Sample>) -> Self {
+    /// What these samples show.
+    pub fn of(samples: Vec<Sample>) -> Self {
         let half = samples.last().map_or(Duration::ZERO, |last| last.at / 2);
         let peak = |of: fn(&Sample) -> u64, among: fn(Duration, Duration) -> bool| {
             samples.iter().filter(|sample| among(sample.at, half)).map(of).max().unwrap_or(0)

@@ -165,7 +165,10 @@ impl Shared {
     }
 
     fn log(&self, method: &str, params: &Value) {
-        self.calls().push(Call { method: method.to_owned(), params: params.clone() });
+        if self.keep_calls {
+            self.calls().push(Call { method: method.to_owned(), params: params.clone() });
+        }
+        *self.tally().entry(method.to_owned()).or_default() += 1;
     }
 
     async fn answer(&self, method: &str, params: &Value) -> Result<Value, ErrorObjectOwned> {

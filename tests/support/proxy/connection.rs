@@ -22,14 +22,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::director::Director;
+use super::director::{Backend, Director};
 use super::relay::{Answered, Relay};
-use super::{Action, pump};
+use super::{Action, pump, web};
 
 /// How long to try for a port that was just given up.
 const REBIND: Duration = Duration::from_secs(5);
 
-type Body = Full<Bytes>;
+pub(super) type Body = Full<Bytes>;
 
 pub(super) async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
@@ -118,6 +118,9 @@ async fn respond(
     if let Some((status, retry_after)) = director.status() {
         return refusal(status, retry_after);
     }
+    if let Backend::Web(address) = &director.backend {
+        return web::forward(request, address, &director, id).await;
+    }
     if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
         let accept = derive_accept_key(key.as_bytes());
         tokio::spawn(upgraded(request, director, id));
@@ -140,7 +143,7 @@ async fn respond(
     }
 }
 
-fn refusal(status: u16, retry_after: Option<u32>) -> Response<Body> {
+pub(super) fn refusal(status: u16, retry_after: Option<u32>) -> Response<Body> {
     let mut response = Response::builder().status(status);
     if let Some(seconds) = retry_after {
         response = response.header(RETRY_AFTER, seconds);

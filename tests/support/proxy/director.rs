@@ -11,6 +11,15 @@ use super::script::Target;
 use super::{Action, Rule, Script, Stats, Trigger};
 use crate::rng::Rng;
 
+/// What is behind the proxy.
+#[derive(Debug)]
+pub(super) enum Backend {
+    /// A node, by the URL of its WebSocket.
+    Node(String),
+    /// Any HTTP server, by host and port.
+    Web(String),
+}
+
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -60,7 +69,7 @@ struct State {
 
 #[derive(Debug)]
 pub(super) struct Director {
-    pub(super) node: String,
+    pub(super) backend: Backend,
     seed: u64,
     state: Mutex<State>,
     closings: mpsc::UnboundedSender<Duration>,
@@ -68,11 +77,11 @@ pub(super) struct Director {
 
 impl Director {
     /// Also gives the times for which nobody is to be let in.
-    pub(super) fn new(node: String, script: Script) -> (Self, mpsc::UnboundedReceiver<Duration>) {
+    pub(super) fn new(backend: Backend, script: Script) -> (Self, mpsc::UnboundedReceiver<Duration>) {
         let (closings, closed) = mpsc::unbounded_channel();
         let seed = script.seed();
         let state = State { rules: Rules::of(script.into_rules()), ..State::default() };
-        (Self { node, seed, state: Mutex::new(state), closings }, closed)
+        (Self { backend, seed, state: Mutex::new(state), closings }, closed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

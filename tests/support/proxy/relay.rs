@@ -19,13 +19,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::Action;
 use super::damage::{change, flip, message, more_methods, other_id, truncated};
-use super::director::{Director, asks_for_head};
+use super::director::{Backend, Director, asks_for_head};
 use super::notify::Subscriptions;
 use super::script::Target;
 use super::upstream::{Notification, Reply, Upstream};
 
 /// How long a reply waits for the next, to change places with it.
-const SWAP: Duration = Duration::from_millis(100);
+const SWAP: Duration = Duration::from_millis(250);
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ impl Relay {
         connection: u64,
         out: Option<mpsc::UnboundedSender<Out>>,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let (upstream, mut notifications) = Upstream::connect(&director.node).await?;
+        let Backend::Node(url) = &director.backend else { return Err("only nodes are asked by WebSocket".into()) };
+        let (upstream, mut notifications) = Upstream::connect(url).await?;
         if let Some(out) = out.clone() {
             tokio::spawn(async move {
                 while let Some(notification) = notifications.recv().await {
