@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::client::{Client, MOMENT, Outcome, Seen, proxied};
+use crate::client::{Client, MOMENT, Outcome, PATIENCE, Seen, proxied};
 
 /// What a client sees when its second request does this.
 async fn after(action: Action) -> Outcome<Seen> {
@@ -70,6 +70,19 @@ async fn a_cut_is_exact_to_the_byte() -> Outcome {
         assert_eq!(got.len() as u64, at);
         assert_eq!(proxy.stats().bytes_down, at);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cuts_close_together_all_happen() -> Outcome {
+    let script = (100..110).fold(Script::new(), |script, at| script.on(Trigger::Byte(at), Action::Rst));
+    let (_chain, _node, proxy) = proxied(3, script).await?;
+    for _ in 0..10 {
+        // Each falls into the next handshake.
+        assert!(Client::connect(&proxy).await.is_err());
+    }
+    assert_eq!((proxy.stats().done("rst"), proxy.pending()), (10, 0));
+    assert!(Client::connect(&proxy).await.is_ok());
     Ok(())
 }
 
@@ -169,11 +182,17 @@ async fn created() -> Outcome<Server> {
 
 #[tokio::test]
 async fn time_triggers_too() -> Outcome {
-    let script = Script::new().on(Trigger::Elapsed(Duration::from_millis(50)), Action::Rst);
+    let script = Script::new().on(Trigger::Elapsed(Duration::from_millis(1)), Action::NullResult);
     let (_chain, _node, proxy) = proxied(3, script).await?;
+    let start = Instant::now();
+    while proxy.pending() == 0 {
+        assert!(start.elapsed() < PATIENCE, "the clock did nothing");
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Time triggered it, and it waited for a request.
     let mut client = Client::connect(&proxy).await?;
-    client.ask("chain_getBlockHash", json!([1])).await?;
-    assert!(matches!(client.next().await?, Seen::Reset));
+    assert!(client.result("chain_getBlockHash", json!([1])).await?.is_null());
+    assert!(client.result("chain_getBlockHash", json!([1])).await?.is_string());
     Ok(())
 }
 

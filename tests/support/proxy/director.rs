@@ -196,10 +196,14 @@ impl Director {
         now.into_iter().flat_map(|(at, actions)| actions.into_iter().map(move |action| (place(at), action))).collect()
     }
 
-    /// Bytes that were counted and did not go out after all.
-    pub(super) fn not_sent(&self, len: usize) {
+    /// Bytes that were counted and did not go out after all, and what was to be done after how many of them.
+    pub(super) fn not_sent(&self, len: usize, actions: impl Iterator<Item = (usize, Action)>) {
         let mut state = self.lock();
-        state.stats.bytes_down = state.stats.bytes_down.saturating_sub(len as u64);
+        let sent = state.stats.bytes_down.saturating_sub(len as u64);
+        state.stats.bytes_down = sent;
+        for (after, action) in actions {
+            state.rules.bytes.entry(sent + (after as u64).max(1)).or_default().push(action);
+        }
     }
 
     /// A request came: what is done to it.

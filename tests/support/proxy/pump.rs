@@ -76,7 +76,8 @@ async fn swallow(socket: &mut TcpStream) {
 
 /// Does to a piece of the stream what the script says; gives how much of it is sent, and whether that was the last.
 fn harm(director: &Director, connection: u64, bytes: &mut [u8]) -> (usize, Option<Cut>) {
-    for (at, action) in director.bytes_down(bytes.len()) {
+    let mut actions = director.bytes_down(bytes.len()).into_iter();
+    while let Some((at, action)) = actions.next() {
         let cut = match &action {
             Action::Fin => Cut::Fin,
             Action::Rst => Cut::Rst,
@@ -93,7 +94,8 @@ fn harm(director: &Director, connection: u64, bytes: &mut [u8]) -> (usize, Optio
             }
         };
         director.did(&action);
-        director.not_sent(bytes.len() - at);
+        // What was to happen to bytes behind the cut happens to those that come in their place.
+        director.not_sent(bytes.len() - at, actions.map(|(later, action)| (later - at, action)));
         return (at, Some(cut));
     }
     (bytes.len(), None)
