@@ -125,10 +125,10 @@ async fn a_reader_of_a_node_is_killed_and_misses_nothing() -> Outcome {
     let columns = Columns::new("number").hash("hash");
     let verdict = truth.check(&objects, "blocks/", &columns, Rows::OnePerBlock)?.wall(outcome.time);
     println!("{verdict} kills={}", outcome.kills);
-    // A write that was cut short leaves its file beside the others; that is all.
-    let left_over = objects.iter().filter(|(key, _)| key.contains('#')).count();
-    assert_eq!((verdict.missing, verdict.duplicate, verdict.wrong), (0, 0, 0), "{:?}", verdict.examples);
-    assert_eq!(verdict.partial, left_over, "{:?}", verdict.examples);
+    // A write that was cut short may leave its file beside the others; that is all.
+    println!("left over: {:?}", objects.leftovers());
+    assert!(verdict.is_clean(), "{verdict}: {:?}", verdict.examples);
+    assert_eq!(objects.artifacts().len(), 60);
     Ok(())
 }
 

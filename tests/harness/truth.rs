@@ -91,7 +91,7 @@ async fn planted_faults_are_found_in_either_form() -> Outcome {
 }
 
 #[tokio::test]
-async fn torn_and_left_over_files_are_partial() -> Outcome {
+async fn torn_files_are_partial_and_leftovers_are_none() -> Outcome {
     let chain = chains::cheap(20)?;
     let truth = Truth::of(&chain, 1..=20).await?;
     let good = honest(&chain, 20).await?;
@@ -102,7 +102,10 @@ async fn torn_and_left_over_files_are_partial() -> Outcome {
         ("sim/blocks/v1/11-20.parquet#1", second),
     ]);
     let verdict = truth.check(&objects, "sim/blocks/", &Columns::new("number"), Rows::OnePerBlock)?;
-    assert_eq!(verdict.to_string(), "missing=10 duplicate=0 wrong=0 partial=2", "{:?}", verdict.examples);
+    assert_eq!(verdict.to_string(), "missing=10 duplicate=0 wrong=0 partial=1", "{:?}", verdict.examples);
+
+    assert_eq!(objects.leftovers(), ["sim/blocks/v1/11-20.parquet#1"]);
+    assert_eq!(objects.artifacts().len(), 2);
 
     let lines = jsonl(&good);
     let objects = Objects::from([("sim/blocks/v1/01-20.jsonl", lines.slice(..lines.len() - 1))]);

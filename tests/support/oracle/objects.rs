@@ -39,11 +39,17 @@ impl Objects {
         Ok(Self(objects))
     }
 
-    /// Without the state of runs (`…/_state/…`): what is left must be the same however a run went.
+    /// Without the state of runs (`…/_state/…`) and without leftovers: the rest must be the same however a run went.
     #[must_use]
     pub fn artifacts(&self) -> Self {
-        let artifacts = self.0.iter().filter(|(key, _)| !key.split('/').any(|part| part == "_state"));
+        let is_state = |key: &str| key.split('/').any(|part| part == "_state");
+        let artifacts = self.0.iter().filter(|(key, _)| !is_state(key) && !is_leftover(key));
         Self(artifacts.map(|(key, bytes)| (key.clone(), bytes.clone())).collect())
+    }
+
+    /// Files in a folder that are not objects but what a kill left of writing one (`name#1`).
+    pub fn leftovers(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).filter(|key| is_leftover(key)).collect()
     }
 
     /// Key and content of each, ascending.
@@ -86,6 +92,10 @@ impl Objects {
         });
         differing.collect()
     }
+}
+
+fn is_leftover(key: &str) -> bool {
+    key.contains('#')
 }
 
 /// blake2b-256 in hex.
