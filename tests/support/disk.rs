@@ -3,7 +3,8 @@
 //! It writes as a local folder is written: to a file beside the target, which is synced and renamed, and then the folder
 //! is synced. Everything is done in small steps, and the power can fail before any of them. What was not synced by then
 //! is there afterwards, or not, or half of it, as the seed decides: pieces of files and changes of names each by
-//! themselves, which is worse than most file systems are.
+//! themselves, which is worse than most file systems are. It is a model of its own because a simulated `std::fs` cannot be
+//! put under `object_store`, which writes our files: what is tested on it is what stands on a store, not the store.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
