@@ -57,6 +57,13 @@ pub struct ObjectInfo {
     pub size: u64,
 }
 
+impl ObjectInfo {
+    /// What a store of one's own lists.
+    pub fn new(key: Key, size: u64) -> Self {
+        Self { key, size }
+    }
+}
+
 /// A store of whole objects.
 ///
 /// A reader sees an object as it was before a put or as it is after it, never half of it; a put that has returned is

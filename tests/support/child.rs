@@ -53,6 +53,17 @@ pub fn run(test: &str, task: &str) -> io::Result<Ended> {
     Ok(Ended { status: output.status, output: text.concat(), figures })
 }
 
+/// The command that runs one of the running test binary's ignored tests and gives it a task, with no limits.
+///
+/// # Errors
+/// Where the system does not tell which binary this is.
+pub fn command(test: &str, task: &str) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env(TASK, task).env("RUST_BACKTRACE", "0");
+    Ok(command)
+}
+
 /// What this process was started for; `None` in one that is no child.
 pub fn task() -> Option<String> {
     std::env::var(TASK).ok()

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sentinel_core::source::BlockSource;
 use serde_json::Value;
@@ -57,11 +58,21 @@ pub struct NodeOptions {
     pub more_metadata: Vec<Vec<u8>>,
     /// The loopback port to listen on; 0 for any that is free.
     pub port: u16,
+    /// Every answer comes so much later, however many are asked for at once: a node that is far away, not a slow one.
+    pub latency: Duration,
+    /// Whether every call is kept for [`Node::calls`]; otherwise they are only counted, for runs of millions.
+    pub keep_calls: bool,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        Self { max_response: 256 * 1024 * 1024, more_metadata: Vec::new(), port: 0 }
+        Self {
+            max_response: 256 * 1024 * 1024,
+            more_metadata: Vec::new(),
+            port: 0,
+            latency: Duration::ZERO,
+            keep_calls: true,
+        }
     }
 }
 
@@ -72,6 +83,9 @@ struct Shared {
     calls: Mutex<Vec<Call>>,
     script: Script,
     listener: Listener,
+    latency: Duration,
+    keep_calls: bool,
+    counts: Mutex<BTreeMap<String, usize>>,
 }
 
 /// A node on a loopback port of its own; gone when dropped.
@@ -95,12 +109,15 @@ impl Node {
     /// # Errors
     /// Where no port can be had.
     pub async fn serve_with(source: Arc<dyn BlockSource>, options: NodeOptions) -> io::Result<Self> {
-        let NodeOptions { max_response, port, .. } = options;
+        let NodeOptions { max_response, port, latency, keep_calls, .. } = options;
         let shared = Arc::new(Shared {
             chain: Chain::new(source, options.more_metadata),
             calls: Mutex::new(Vec::new()),
             script: Script::default(),
             listener: Listener::default(),
+            latency,
+            keep_calls,
+            counts: Mutex::default(),
         });
         let address = server::start(Arc::clone(&shared), max_response, port).await?;
         Ok(Self { shared, address })
@@ -123,7 +140,7 @@ impl Node {
 
     /// How often a method was asked.
     pub fn count(&self, method: &str) -> usize {
-        self.shared.calls().iter().filter(|call| call.method == method).count()
+        self.shared.tally().get(method).copied().unwrap_or(0)
     }
 
     /// How often a runtime API function was asked.
@@ -133,16 +150,13 @@ impl Node {
 
     /// How often each method was asked.
     pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self.shared.calls().iter() {
-            *counts.entry(call.method.clone()).or_default() += 1;
-        }
-        counts
+        self.shared.tally().clone()
     }
 
     /// Starts the log of calls anew.
     pub fn forget_calls(&self) {
         self.shared.calls().clear();
+        self.shared.tally().clear();
     }
 
     /// From now on, `method` is answered like this.
@@ -180,6 +194,10 @@ impl Node {
 impl Shared {
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,11 @@
 //! Seeded random numbers that stay the same for ever, so that a failing seed can be run again.
 
+/// The seed in `SENTINEL_TEST_SEED`, so that a test that failed can be run again with the seed it printed; this one where
+/// the variable holds none.
+pub fn seed_or(default: u64) -> u64 {
+    std::env::var("SENTINEL_TEST_SEED").ok().and_then(|seed| seed.trim().parse().ok()).unwrap_or(default)
+}
+
 /// SplitMix64: small, fast, and good enough to pick test data.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);

@@ -79,6 +79,8 @@ pub(super) async fn start(shared: Arc<Shared>, max_response: u32, port: u16) -> 
 
 /// Serves one connection through a pipe: to abort this task is to cut the connection at once, whatever the server does.
 async fn connection(mut socket: TcpStream, shared: Arc<Shared>, module: RpcModule<Arc<Shared>>, config: ServerConfig) {
+    // Small answers are not held back to be sent together.
+    let _ = socket.set_nodelay(true);
     let (mut near, far) = tokio::io::duplex(1 << 20);
     let (stop, server) = stop_channel();
     let builder = jsonrpsee::server::Server::builder().set_config(config).to_service_builder();
@@ -163,11 +165,17 @@ impl Shared {
     }
 
     fn log(&self, method: &str, params: &Value) {
-        self.calls().push(Call { method: method.to_owned(), params: params.clone() });
+        if self.keep_calls {
+            self.calls().push(Call { method: method.to_owned(), params: params.clone() });
+        }
+        *self.tally().entry(method.to_owned()).or_default() += 1;
     }
 
     async fn answer(&self, method: &str, params: &Value) -> Result<Value, ErrorObjectOwned> {
         self.log(method, params);
+        if !self.latency.is_zero() {
+            sleep(self.latency).await;
+        }
         let list = params.as_array().map_or(&[][..], Vec::as_slice);
         match self.script.next(method) {
             Answer::Real => self.chain.answer(method, list).await,
