@@ -12,6 +12,7 @@ use parity_scale_codec::{Decode, Encode};
 
 use super::Key;
 use super::state::Context;
+use super::world::subnet::Subnet;
 use super::world::subnet_account;
 
 /// The answer of a function to SCALE arguments; none where there is no such function, or the arguments are not its own.
@@ -120,7 +121,7 @@ fn subnet_info(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8
         "get_subnets_info" => each(&|netuid| Some(overview::first(world, world.subnet(netuid)?))),
         "get_subnet_info_v2" => option(subnet()?.map(|subnet| overview::second(world, subnet))),
         "get_subnets_info_v2" => each(&|netuid| Some(overview::second(world, world.subnet(netuid)?))),
-        "get_next_epoch_start_block" => subnet()?.and_then(overview::next_epoch).encode(),
+        "get_next_epoch_start_block" => subnet()?.and_then(Subnet::next_epoch).encode(),
         "get_subnet_to_prune" => overview::to_prune(world).encode(),
         "get_subnet_account_id" => subnet()?.map(|subnet| subnet_account(subnet.netuid)).encode(),
         "get_block_emission" => 500_000_000u64.encode(),

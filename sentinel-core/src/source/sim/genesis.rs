@@ -150,6 +150,7 @@ fn empty(netuid: u16, block: u64, owner: Key, owner_hotkey: Key) -> Subnet {
         axons: Shared::default(),
         prometheus: Shared::default(),
         commitments: Shared::default(),
+        revealed: Shared::default(),
         children: Shared::default(),
         pending_children: Shared::default(),
         childkey_takes: Shared::default(),
