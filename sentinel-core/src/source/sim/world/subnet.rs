@@ -33,6 +33,8 @@ pub(in super::super) struct Reserves {
     pub(in super::super) volume: u128,
     /// Weight of the TAO side in parts of 10^18.
     pub(in super::super) quote: u64,
+    /// What people think that alpha is worth, in parts of 10^9 of a TAO: the price stays near it.
+    pub(in super::super) fair: u64,
     /// Average price, with 32 fractional bits.
     pub(in super::super) moving_price: i128,
     /// Share of the root in the last block, with 32 fractional bits.
