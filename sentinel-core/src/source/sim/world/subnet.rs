@@ -269,8 +269,9 @@ impl Subnet {
         }
         let Reserves { tao, alpha_in, quote, .. } = self.reserves;
         let (quote, whole) = (u128::from(quote), 1_000_000_000_000_000_000);
-        let scaled = u128::from(tao) * 1_000_000_000 / u128::from(alpha_in.max(1));
-        u64::try_from(super::super::wide::mul_div(scaled, whole - quote, quote.max(1))).unwrap_or(u64::MAX)
+        // Rounded once, as the chain does, not after each of the two fractions.
+        let (scaled, under) = (u128::from(tao) * 1_000_000_000, u128::from(alpha_in.max(1)) * quote.max(1));
+        u64::try_from(super::super::wide::mul_div(scaled, whole - quote, under)).unwrap_or(u64::MAX)
     }
 
     /// Alpha for this much TAO.
