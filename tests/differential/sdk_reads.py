@@ -32,6 +32,6 @@ async def sweep(client: Any, block: int, netuid: int = 3) -> dict[str, str | Non
             if inspect.isawaitable(answer):
                 await answer
             outcome[name] = None
-        except Exception as error:  # Whatever the SDK does not digest is what this looks for.
+        except Exception as error:  # noqa: BLE001  Whatever the SDK does not digest is what this looks for.
             outcome[name] = f"{type(error).__name__}: {error}"[:160]
     return outcome

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Does the command line say of the simulated network what Bittensor's own SDK reads from it, field by field?
 
 The SDK (`bittensor` 11.3.0) reads over JSON-RPC from `examples/serve_sim.rs`; so does `sentinel-cli`. Stakes are compared
@@ -18,7 +17,6 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import bittensor
-
 from sdk_reads import sweep
 
 MECHANISM = 4096
@@ -97,9 +95,7 @@ async def hyperparameters(found: Comparison, view: Any, at: str, netuid: int, ou
             if name == "alpha_sigmoid_steepness":
                 value >>= 32
             found.same(f"hyperparameters{version or ' v1'}", f"{at} {name}", value, own.get(name))
-    items = {
-        entry["name"]: tuple(entry["storage"].split(".")) for entry in ours["hyperparameters"] if entry["storage"]
-    }
+    items = {entry["name"]: tuple(entry["storage"].split(".")) for entry in ours["hyperparameters"] if entry["storage"]}
     for name, item in items.items():
         if name in ("yuma_version", "alpha_high", "alpha_low"):
             continue  # Derived from the item, compared above.
@@ -293,7 +289,11 @@ async def epochs(found: Comparison, view: Any, at: str, netuid: int, block: int,
     status = await view.epochs.epoch_status(netuid)
     found.same("epochs", f"{at} tempo", status["tempo"], listed["tempo"])
     # The step of the chain's structure counts since the epoch, as the list does.
-    ran = [entry["block"] for entry in truth["epochs"].get(netuid, []) if listed["registered_at"] <= entry["block"] <= block]
+    ran = [
+        entry["block"]
+        for entry in truth["epochs"].get(netuid, [])
+        if listed["registered_at"] <= entry["block"] <= block
+    ]
     found.same("epochs", f"{at} last step", listed["last_step"], ran[-1] if ran else 0)
     if ran:
         found.same("epochs", f"{at} since", status["blocks_since_last_step"], block - ran[-1])
@@ -348,7 +348,9 @@ async def compare(options: argparse.Namespace) -> tuple[Comparison, dict]:
                     await epochs(found, view, at, netuid, block, listed[netuid], truth)
             await stakes(found, view, block, truth)
             await blocks(found, cli, view, block)
-            print(f"block {block}: {sum(found.counts.values())} fields, {len(found.differences)} differ", file=sys.stderr)
+            print(
+                f"block {block}: {sum(found.counts.values())} fields, {len(found.differences)} differ", file=sys.stderr
+            )
         reads = await sweep(client, options.blocks[-1])
     return found, reads
 
@@ -358,7 +360,9 @@ def main() -> int:
     parser.add_argument("--url", default="ws://127.0.0.1:9944", help="where serve_sim listens")
     parser.add_argument("--cli", required=True, help="the sentinel-cli to ask")
     parser.add_argument("--truth", help="output of sim_truth for the same blocks")
-    parser.add_argument("--blocks", default="1,400,9000,14001,21600", type=lambda it: [int(one) for one in it.split(",")])
+    parser.add_argument(
+        "--blocks", default="1,400,9000,14001,21600", type=lambda it: [int(one) for one in it.split(",")]
+    )
     parser.add_argument("--report", help="file for all differences, as JSON")
     options = parser.parse_args()
     found, reads = asyncio.run(compare(options))
@@ -374,7 +378,9 @@ def main() -> int:
         print(f"  {one['topic']}, {one['where']}: the SDK has {one['sdk']!r}, sentinel {one['sentinel']!r}"[:400])
     if options.report:
         with open(options.report, "w", encoding="utf-8") as file:
-            json.dump({"counts": found.counts, "differences": found.differences, "reads": reads}, file, indent=1, default=str)
+            json.dump(
+                {"counts": found.counts, "differences": found.differences, "reads": reads}, file, indent=1, default=str
+            )
     return 1 if found.differences else 0
 
 
