@@ -93,7 +93,8 @@ pub(super) fn drift(desk: &mut Desk<'_, '_>) {
         }
         if rethink {
             let fair = &mut subnet.reserves.fair;
-            *fair = *fair / 10_000 * (10_000 - RETHINK_BY) + *fair / 10_000 * rng.between(0, 2 * RETHINK_BY);
+            let by = 10_000 - RETHINK_BY + rng.between(0, 2 * RETHINK_BY);
+            *fair = mul_div((*fair).into(), by.into(), 10_000) as u64;
         }
         let half_life = u64::from(subnet.settings.u16(Setting::BurnHalfLife).max(1));
         let cheaper = subnet.burn - subnet.burn * 7 / 10 / half_life;
