@@ -103,7 +103,30 @@ async fn every_answer_is_of_its_described_type() -> Checked {
         answer(&sim, &at, "DelegateInfoRuntimeApi_get_delegate", &hot).await?;
         answer(&sim, &at, "DelegateInfoRuntimeApi_get_delegated", &cold).await?;
         answer(&sim, &at, "BetaBasketRuntimeApi_get_all_beta_pricing", &(None::<[u8; 32]>, 3u32).encode()).await?;
+        for function in ["get_beta_index", "get_root_basket_total_nav", "get_all_validator_baskets"] {
+            answer(&sim, &at, &format!("BetaBasketRuntimeApi_{function}"), &[]).await?;
+        }
+        for function in ["get_validator_basket", "get_validator_basket_summary", "get_basket_trading_status"] {
+            answer(&sim, &at, &format!("BetaBasketRuntimeApi_{function}"), &hot).await?;
+        }
+        for function in ["owed", "positions", "portfolio"] {
+            answer(&sim, &at, &format!("BetaBasketRuntimeApi_get_root_basket_{function}"), &cold).await?;
+        }
+        answer(&sim, &at, "BetaBasketRuntimeApi_get_beta_portfolio", &cold).await?;
+        for function in ["get_basket_payout", "get_basket_position", "get_beta_position"] {
+            answer(&sim, &at, &format!("BetaBasketRuntimeApi_{function}"), &(hot, cold).encode()).await?;
+        }
+        for netuids in [None, Some(vec![0u16, 1, 1, 999]), Some(vec![])] {
+            let args = (vec![cold, hot], netuids).encode();
+            answer(&sim, &at, "StakeInfoRuntimeApi_get_stake_availability_for_coldkeys", &args).await?;
+        }
+        let fee = (Some((hot, 1u16)), cold, Some((hot, 2u16)), cold, 5_000_000_000u64).encode();
+        answer(&sim, &at, "StakeInfoRuntimeApi_get_stake_fee", &fee).await?;
+        answer(&sim, &at, "StakeInfoRuntimeApi_get_coldkey_lock", &(cold, 1u16).encode()).await?;
+        answer(&sim, &at, "StakeInfoRuntimeApi_get_hotkey_conviction", &(hot, 1u16).encode()).await?;
+        answer(&sim, &at, "StakeInfoRuntimeApi_get_most_convicted_hotkey_on_subnet", &1u16.encode()).await?;
         answer(&sim, &at, "SwapRuntimeApi_sim_swap_tao_for_alpha", &(1u16, 5_000_000_000u64).encode()).await?;
+        answer(&sim, &at, "SwapRuntimeApi_sim_swap_alpha_for_tao", &(999u16, 5_000_000_000u64).encode()).await?;
         answer(&sim, &at, "AccountNonceApi_account_nonce", &cold).await?;
     }
     Ok(())
@@ -216,5 +239,63 @@ async fn the_state_tells_what_the_ledger_knows() -> Checked {
         }
     }
     assert!(pools > 100, "{pools}");
+    Ok(())
+}
+
+/// What baskets hold is the escrow's stake in the ledger, and their stakers' parts are all of it.
+#[tokio::test]
+async fn baskets_hold_what_root_stakers_own() -> Checked {
+    let sim = network()?;
+    let at = pinned(&sim, 300).await?;
+    let call = |name: &'static str, args: Vec<u8>| {
+        let (sim, at) = (&sim, &at);
+        async move { answer(sim, at, &format!("BetaBasketRuntimeApi_{name}"), &args).await }
+    };
+    let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).ok_or(format!("no {name}"));
+    let ledger = sim.ledger(300)?;
+    let baskets = call("get_all_validator_baskets", Vec::new()).await?;
+    let baskets = baskets.as_list().ok_or("a list")?;
+    let (mut all, mut filled) = (0, 0);
+    for basket in baskets {
+        let hotkey = basket.get("hotkey").and_then(Value::as_account).ok_or("a hotkey")?;
+        let holdings = basket.get("holdings").and_then(Value::as_list).ok_or("holdings")?;
+        for holding in holdings {
+            let (netuid, alpha) = (number(holding, "netuid")? as u16, number(holding, "alpha")?);
+            let held = ledger.iter().filter(|entry| entry.hotkey == hotkey && entry.netuid == NetUid(netuid));
+            // The escrow is nobody whose key could be known: its name stands in its bytes.
+            let held: Vec<u64> =
+                held.filter(|entry| entry.coldkey.0.starts_with(b"modlsubtensr")).map(|entry| entry.rao()).collect();
+            assert!(held.len() == 1 && held[0].abs_diff(alpha) <= 1, "{held:?} {alpha}");
+            let (spot, realizable) = (number(holding, "spot_tao")?, number(holding, "realizable_tao")?);
+            assert!(spot > 0 && realizable <= spot && realizable > spot / 10 * 9, "{holding:?}");
+        }
+        let (nav, shares) = (number(basket, "nav_tao")?, number(basket, "shares")?);
+        all += nav;
+        let mut parts = 0;
+        for entry in ledger.iter().filter(|entry| entry.hotkey == hotkey && entry.netuid == NetUid(0)) {
+            let args = (hotkey.0, entry.coldkey.0).encode();
+            parts += call("get_basket_position", args.clone()).await?.get("beta").and_then(Value::as_u64).unwrap_or(0);
+            let payout = call("get_basket_payout", args).await?.as_u64().ok_or("an amount")?;
+            assert!(payout <= nav);
+        }
+        assert!(shares - parts < 10, "{parts} of {shares}");
+        filled += usize::from(nav > 0);
+    }
+    assert!(filled > 3, "{filled}");
+    assert_eq!(call("get_root_basket_total_nav", Vec::new()).await?.as_u64(), Some(all));
+    // In pages, and the whole page that 0 asks for.
+    let page = |after: Option<[u8; 32]>, limit: u32| call("get_all_beta_pricing", (after, limit).encode());
+    let whole = page(None, 0).await?;
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let some = page(after, 2).await?;
+        found.extend(some.get("pricing").and_then(Value::as_list).ok_or("a list")?.to_vec());
+        match some.get("next").and_then(Value::as_account) {
+            Some(next) => after = Some(next.0),
+            None => break,
+        }
+    }
+    assert_eq!(Some(&found[..]), whole.get("pricing").and_then(Value::as_list));
+    assert_eq!(found.len(), baskets.len());
     Ok(())
 }

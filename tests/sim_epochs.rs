@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use sentinel_core::chain::epoch::{BlockWalk, SubnetClock, WalkOutcome};
 use sentinel_core::chain::{BlockRef, NetUid};
 use sentinel_core::decode::Value;
 use sentinel_core::source::{BlockSource, Happened, SimAction, SimBuilder, SimSource};
@@ -96,6 +97,118 @@ async fn a_full_block_defers_epochs() -> Checked {
     assert_eq!(number(&sim, 143, "PendingEpochAt", 4).await?, 0);
     let deferred = |what: &Happened| matches!(what, Happened::EpochDeferred { netuid: NetUid(4), .. });
     assert_eq!(sim.history(143)?.iter().filter(|entry| entry.block >= 140 && deferred(&entry.what)).count(), 3);
+    Ok(())
+}
+
+/// The clock of a subnet as the state after a block has it.
+async fn clock(sim: &SimSource, at: u64, netuid: u16) -> Checked<SubnetClock> {
+    let read = |item| number(sim, at, item, netuid);
+    Ok(SubnetClock {
+        netuid: NetUid(netuid),
+        tempo: u16::try_from(read("Tempo").await?)?,
+        last_epoch: read("LastEpochBlock").await?,
+        pending_at: Some(read("PendingEpochAt").await?).filter(|at| *at > 0),
+        blocks_since_step: read("BlocksSinceLastStep").await?,
+        epoch_index: read("SubnetEpochIndex").await?,
+        last_step: read("LastMechansimStepBlock").await?,
+    })
+}
+
+/// Three subnets are due in one block that has room for one epoch, and the first of them is skipped: the second runs, the
+/// third waits. The rules of the chain, as the library has them, say the same of every block.
+#[tokio::test]
+async fn a_skipped_epoch_takes_no_place_under_the_cap() -> Checked {
+    let mut builder = quiet(3).max_epochs_per_block(1).at(120, SimAction::SkipEpoch { netuid: 1 });
+    for netuid in 1..=3 {
+        builder = builder.at(100, SimAction::SetTempo { netuid, tempo: 40 });
+    }
+    let sim = builder.build()?;
+    let walk = BlockWalk { cap: 1, ..BlockWalk::default() };
+    let mut seen = Vec::new();
+    for block in 101..=200 {
+        let mut clocks = Vec::new();
+        for netuid in 1..=3 {
+            clocks.push(clock(&sim, block - 1, netuid).await?);
+        }
+        let steps = walk.run(block, &mut clocks, |netuid| (block, netuid) == (140, NetUid(1)));
+        for netuid in 1..=3u16 {
+            assert_eq!(clock(&sim, block, netuid).await?, clocks[usize::from(netuid) - 1], "block {block}");
+        }
+        let told = sim.history(block)?.into_iter().filter(|entry| entry.block == block).map(|entry| entry.what);
+        let mut told: Vec<_> = told
+            .filter_map(|what| match what {
+                Happened::EpochRan { netuid, .. } => Some((netuid, WalkOutcome::Ran)),
+                Happened::EpochSkipped { netuid, .. } => Some((netuid, WalkOutcome::Skipped)),
+                Happened::EpochDeferred { netuid, to } => Some((netuid, WalkOutcome::Deferred { to })),
+                _ => None,
+            })
+            .collect();
+        told.sort_by_key(|(netuid, _)| *netuid);
+        assert_eq!(told, steps.iter().map(|step| (step.netuid, step.outcome)).collect::<Vec<_>>(), "block {block}");
+        seen.extend(told.into_iter().map(|(netuid, outcome)| (block, netuid.0, outcome)));
+    }
+    let at_140: Vec<_> =
+        seen.iter().filter(|(block, ..)| *block == 140).map(|(_, netuid, what)| (*netuid, *what)).collect();
+    assert_eq!(at_140, [(1, WalkOutcome::Skipped), (2, WalkOutcome::Ran), (3, WalkOutcome::Deferred { to: 141 })]);
+    assert!(seen.contains(&(141, 3, WalkOutcome::Ran)) && seen.contains(&(180, 1, WalkOutcome::Ran)), "{seen:?}");
+    Ok(())
+}
+
+/// Weights that were encrypted are set at the start of the epoch that they are for, and none wait any longer.
+#[tokio::test]
+async fn encrypted_weights_are_revealed_in_the_next_epoch() -> Checked {
+    let sim = SimSource::builder().subnets(3).uids(20).tempo(130).traffic(0).head(700).build()?;
+    let epochs: Vec<u64> = sim
+        .history(700)?
+        .into_iter()
+        .filter(|entry| matches!(entry.what, Happened::EpochRan { netuid: NetUid(3), .. }))
+        .map(|entry| entry.block)
+        .collect();
+    let (mut committed, mut revealed, mut opened) = (0, 0, Vec::new());
+    for block in 1..=epochs[4] {
+        let raw = sim.block(block.into()).await?;
+        let index = raw.runtime.index(&raw.extrinsics, &raw.events)?;
+        let count = |name| index.events().iter().filter(|event| event.is("SubtensorModule", name)).count();
+        // The epoch of a block comes before its extrinsics: what they commit is for the next one.
+        revealed += count("TimelockedWeightsRevealed");
+        if count("TimelockedWeightsRevealed") > 0 {
+            opened.push(block);
+        }
+        if epochs.contains(&block) {
+            assert_eq!(revealed, committed, "at the epoch of block {block}");
+        }
+        committed += count("TimelockedWeightsCommitted");
+    }
+    assert!(revealed > 10, "{revealed}");
+    assert!(opened.iter().all(|block| epochs.contains(block)), "{opened:?} {epochs:?}");
+    Ok(())
+}
+
+/// A sealed commitment is opened when its round is known: it moves to what was revealed.
+#[tokio::test]
+async fn sealed_commitments_are_opened_when_their_round_is_known() -> Checked {
+    let sim = SimSource::builder().subnets(2).uids(16).traffic(100).head(700).build()?;
+    let (mut sealed, mut revealed) = (Vec::new(), 0);
+    for block in 1..=700 {
+        let raw = sim.block(block.into()).await?;
+        let index = raw.runtime.index(&raw.extrinsics, &raw.events)?;
+        for event in index.events().iter().filter(|event| event.pallet() == "Commitments") {
+            let Value::Event(told) = event.event().to_value()? else { return Err("an event".into()) };
+            let field = |name| told.fields.get(name).cloned().ok_or("a field");
+            let key = (field("netuid")?, field("who")?);
+            match event.name() {
+                "TimelockCommitment" => sealed.push((key, block)),
+                "CommitmentRevealed" => {
+                    let at = sealed.iter().rposition(|(known, _)| *known == key).ok_or("it was sealed before")?;
+                    let waited = block - sealed[at].1;
+                    assert!((9..=101).contains(&waited), "{waited} blocks");
+                    revealed += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(revealed > 20, "{revealed}");
     Ok(())
 }
 

@@ -85,7 +85,7 @@ fn same_neurons(found: &Metagraph, subnet: &MadeUp, full: bool) {
         let uid = usize::from(neuron.uid);
         assert_eq!(neuron.hotkey, Some(AccountId(subnet.hotkeys[uid])));
         assert_eq!(neuron.coldkey, Some(AccountId(subnet.coldkeys[uid])));
-        assert_eq!(neuron.axon.unwrap().ip_bits, subnet.axons[uid].2);
+        assert_eq!(neuron.axon.map_or(0, |axon| axon.ip_bits), subnet.axons[uid].2);
         assert_eq!(neuron.active, Some(subnet.active[uid]));
         assert_eq!(neuron.validator_permit, Some(subnet.permits[uid]));
         assert_eq!(neuron.validator_trust, Some(subnet.validator_trust[uid]));

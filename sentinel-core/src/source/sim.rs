@@ -72,8 +72,11 @@ type Key = [u8; 32];
 /// # }
 /// ```
 ///
+/// Prices move by some tenths of a percent a day unless a script moves more at once, and stakers earn between 5 and 200 % a year.
+/// What is encrypted (weights, commitments) opens when its round is known, though nothing is decrypted.
+///
 /// It computes where others wait: a block far ahead of what was read so far is made from the nearest known one, some
-/// twenty microseconds for each in between. Clones share everything.
+/// thirty microseconds for each in between. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct SimSource {
     timeline: Arc<Mutex<Timeline>>,

@@ -1,17 +1,20 @@
 //! The runtime APIs of the simulated chain.
 
+mod basket;
 mod delegate;
 mod hyperparameters;
 mod metagraph;
 mod neuron;
 mod overview;
 mod stake;
+mod swap;
 
 use bytes::Bytes;
 use parity_scale_codec::{Decode, Encode};
 
 use super::Key;
 use super::state::Context;
+use super::world::subnet::Subnet;
 use super::world::subnet_account;
 
 /// The answer of a function to SCALE arguments; none where there is no such function, or the arguments are not its own.
@@ -26,8 +29,8 @@ pub(super) fn answer(context: &Context<'_>, function: &str, args: &[u8]) -> Opti
         "SubnetRegistrationRuntimeApi" => {
             (name == "get_network_registration_cost").then(|| context.world.globals.network_min_lock_cost.encode())
         }
-        "SwapRuntimeApi" => swap(context, name, args),
-        "BetaBasketRuntimeApi" => stake::basket(context.world, name, args),
+        "SwapRuntimeApi" => swap::answer(context.world, name, args),
+        "BetaBasketRuntimeApi" => basket::answer(context.world, name, args),
         _ => None,
     };
     answer.map(Bytes::from)
@@ -120,7 +123,7 @@ fn subnet_info(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8
         "get_subnets_info" => each(&|netuid| Some(overview::first(world, world.subnet(netuid)?))),
         "get_subnet_info_v2" => option(subnet()?.map(|subnet| overview::second(world, subnet))),
         "get_subnets_info_v2" => each(&|netuid| Some(overview::second(world, world.subnet(netuid)?))),
-        "get_next_epoch_start_block" => subnet()?.and_then(overview::next_epoch).encode(),
+        "get_next_epoch_start_block" => subnet()?.and_then(Subnet::next_epoch).encode(),
         "get_subnet_to_prune" => overview::to_prune(world).encode(),
         "get_subnet_account_id" => subnet()?.map(|subnet| subnet_account(subnet.netuid)).encode(),
         "get_block_emission" => 500_000_000u64.encode(),
@@ -149,30 +152,6 @@ fn neuron_info(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8
         "get_neurons_lite" => all(false),
         "get_neuron" => one(true),
         "get_neuron_lite" => one(false),
-        _ => None,
-    }
-}
-
-fn swap(context: &Context<'_>, name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    let world = context.world;
-    match name {
-        "current_alpha_price" => Some(world.subnet(args(bytes)?).map_or(0, |subnet| subnet.price()).encode()),
-        "current_alpha_price_all" => {
-            let prices = world.subnets.values().map(|subnet| (subnet.netuid, subnet.price()));
-            Some(prices.collect::<Vec<_>>().encode())
-        }
-        "sim_swap_tao_for_alpha" => {
-            let (netuid, tao): (u16, u64) = args(bytes)?;
-            let fee = (u128::from(tao) * 33 / 65_535) as u64;
-            let alpha = world.subnet(netuid)?.alpha_for(tao - fee);
-            Some((tao - fee, alpha, fee, 0u64, 0u64, 0u64).encode())
-        }
-        "sim_swap_alpha_for_tao" => {
-            let (netuid, alpha): (u16, u64) = args(bytes)?;
-            let fee = (u128::from(alpha) * 33 / 65_535) as u64;
-            let tao = world.subnet(netuid)?.tao_for(alpha - fee);
-            Some((tao, alpha - fee, 0u64, fee, 0u64, 0u64).encode())
-        }
         _ => None,
     }
 }

@@ -172,7 +172,7 @@ fn story() -> Vec<(u64, Action)> {
         (8_000, Action::SwapHotkey { netuid: 6, uid: 3, everywhere: true }),
         (9_000, Action::Dissolve { netuid: 8 }),
         (9_300, Action::RegisterNetwork),
-        (11_000, Action::EmptyPool { netuid: 7, uid: 2 }),
+        (11_000, Action::EmptyPool { netuid: 7, uid: 8 }),
         (12_000, Action::SwapColdkey { netuid: 1, uid: 4 }),
         (14_000, tempo(5, 720)),
         (15_000, Action::SetChild { netuid: 1, uid: 0, child: 1, proportion: u64::MAX / 4 }),

@@ -7,6 +7,7 @@ use super::Key;
 use super::plan::Plan;
 use super::rng::Rng;
 use super::step::consensus;
+use super::wide::mul_div;
 use super::world::settings::{Setting, Settings};
 use super::world::subnet::{Axon, Mechanism, Neuron, Reserves, Row, Schedule, Subnet};
 use super::world::{Account, Globals, People, Shared, World};
@@ -31,7 +32,7 @@ pub(super) fn world(plan: &Plan) -> World {
         tx_rate_limit: 1_000,
         subnet_limit: 128,
         network_min_lock_cost: 1_000 * COIN,
-        issuance: 9_876_543 * COIN,
+        issuance: 0,
         sudo: [0; 32],
     };
     let mut world = World {
@@ -45,7 +46,7 @@ pub(super) fn world(plan: &Plan) -> World {
         sweeping: Vec::new(),
         people: Arc::new(People::default()),
     };
-    world.globals.sudo = rich(&mut world, 1_000_000 * COIN);
+    world.globals.sudo = rich(&mut world, 50_000 * COIN);
     let mut rng = Rng::of(plan.seed, 0, 2);
     let validators = validators(plan, &mut world);
     root(plan, &mut world, &mut rng, &validators);
@@ -62,9 +63,10 @@ pub(super) fn world(plan: &Plan) -> World {
     world
 }
 
-/// A new account with so much TAO.
+/// A new account with so much new TAO.
 pub(super) fn rich(world: &mut World, rao: u64) -> Key {
     let key = world.new_key();
+    world.globals.issuance += rao;
     let people = world.people_mut();
     people.accounts.insert(key, Account { nonce: 0, free: rao });
     people.crowd.push(key);
@@ -78,8 +80,9 @@ fn validator_count(plan: &Plan) -> u16 {
 
 fn validators(plan: &Plan, world: &mut World) -> Vec<Validator> {
     let count = validator_count(plan) * 3 / 2 + 1;
+    let each = 900_000 / u64::from(count) * COIN;
     let one = |_| {
-        let (coldkey, hotkey) = (rich(world, 50_000 * COIN), world.new_key());
+        let (coldkey, hotkey) = (rich(world, each), world.new_key());
         let people = world.people_mut();
         people.owners.insert(hotkey, coldkey);
         people.accounts.insert(hotkey, Account { nonce: 0, free: COIN });
@@ -109,6 +112,7 @@ fn root(plan: &Plan, world: &mut World, rng: &mut Rng, validators: &[Validator])
         put_neuron(&mut subnet, validator.hotkey, 0);
     }
     subnet.reserves.tao = subnet.pools.values().map(|pool| pool.total).sum();
+    world.globals.issuance += subnet.reserves.tao;
     world.generations.insert(0, 1);
     world.subnets.insert(0, Arc::new(subnet));
 }
@@ -118,7 +122,9 @@ fn nominator(plan: &Plan, world: &mut World, rng: &mut Rng) -> Key {
     let known = world.people.crowd.len() as u64;
     let wanted = 20 + u64::from(plan.subnets) * u64::from(plan.uids) / 4;
     if known == 0 || rng.below(known + wanted) < wanted {
-        return rich(world, rng.between(1_000, 100_000) * COIN);
+        // All of them together have some three million.
+        let most = 6_000_000 / wanted;
+        return rich(world, rng.between(most / 50 + 20, most.max(40)) * COIN);
     }
     let at = rng.index(known as usize);
     world.people.crowd[at]
@@ -150,6 +156,7 @@ fn empty(netuid: u16, block: u64, owner: Key, owner_hotkey: Key) -> Subnet {
         axons: Shared::default(),
         prometheus: Shared::default(),
         commitments: Shared::default(),
+        revealed: Shared::default(),
         children: Shared::default(),
         pending_children: Shared::default(),
         childkey_takes: Shared::default(),
@@ -160,6 +167,12 @@ fn empty(netuid: u16, block: u64, owner: Key, owner_hotkey: Key) -> Subnet {
     }
 }
 
+/// About what alpha costs, in rao: all prices together are more than one TAO, or the root would earn nothing, and less than
+/// what would leave subnets without a part of the new TAO.
+fn level(plan: &Plan) -> u64 {
+    (2 * COIN / u64::from(plan.subnets.max(1))).min(9 * COIN / 10)
+}
+
 /// A letter of the Greek alphabet, then of the Cyrillic one.
 fn symbol(netuid: u16) -> String {
     let letter = if netuid < 25 { 0x3b0 + u32::from(netuid) } else { 0x430 + u32::from(netuid) % 0x30 };
@@ -168,7 +181,7 @@ fn symbol(netuid: u16) -> String {
 
 /// A subnet without neurons, registered in the present block.
 pub(super) fn add_subnet(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: u16) {
-    let (owner, owner_hotkey) = (rich(world, 10_000 * COIN), world.new_key());
+    let (owner, owner_hotkey) = (rich(world, 2_000 * COIN), world.new_key());
     world.people_mut().owners.insert(owner_hotkey, owner);
     let block = world.number;
     let mut subnet = empty(netuid, block, owner, owner_hotkey);
@@ -182,14 +195,18 @@ pub(super) fn add_subnet(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: 
     set.set(Setting::LiquidAlphaOn, u128::from(netuid % 5 == 1));
     set.set(Setting::Yuma3On, u128::from(netuid % 2 == 1));
     subnet.schedule.last_epoch = block - block.min(u64::from(netuid) % u64::from(plan.tempo.max(1)));
-    let tao = rng.between(20_000, 90_000) * COIN;
-    subnet.reserves.tao = tao;
-    subnet.reserves.alpha_in = tao / 100 * rng.between(300, 700);
+    let reserves = &mut subnet.reserves;
+    reserves.alpha_in = rng.between(1_500_000, 4_000_000) * COIN;
+    let price = level(plan) * rng.between(60, 160) / 100;
+    reserves.tao = mul_div(reserves.alpha_in.into(), price.into(), COIN.into()) as u64;
     if netuid % 7 == 4 {
         // A pool that is not half and half.
-        subnet.reserves.quote = 480_000_000_000_000_000;
+        reserves.quote = 480_000_000_000_000_000;
     }
-    subnet.reserves.moving_price = (i128::from(subnet.price()) << 32) / 1_000_000_000;
+    world.globals.issuance += reserves.tao;
+    let price = subnet.price();
+    subnet.reserves.fair = price;
+    subnet.reserves.moving_price = (i128::from(price.min(COIN)) << 32) / 1_000_000_000;
     *world.generations.entry(netuid).or_default() += 1;
     world.subnets.insert(netuid, Arc::new(subnet));
 }
@@ -201,12 +218,15 @@ fn populate(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: u16, mechanis
     let mut subnet = Arc::unwrap_or_clone(arc);
     subnet.mechanisms = vec![Mechanism::default(); mechanisms].into();
     let skip = usize::from(netuid) * 3;
+    // What a year of emission and a little market leave staked, so that returns are what they are elsewhere.
+    let mean = rng.between(1_200_000, 4_500_000) * COIN / u64::from(validator_count(plan));
+    let part = |rng: &mut Rng, low, high| mean / 100 * rng.between(low, high) + rng.below(COIN);
     let chosen = validators.iter().cycle().skip(skip).take(usize::from(validator_count(plan)).min(validators.len()));
     for validator in chosen {
-        let own = rng.between(5_000, 90_000) * COIN + rng.below(COIN);
+        let own = part(rng, 3, 160);
         subnet.pool(validator.hotkey).add(validator.coldkey, own, block);
         for _ in 0..rng.between(2, 4) {
-            let (coldkey, alpha) = (nominator(plan, world, rng), rng.between(100, 9_000) * COIN + rng.below(COIN));
+            let (coldkey, alpha) = (nominator(plan, world, rng), part(rng, 1, 15));
             subnet.pool(validator.hotkey).add(coldkey, alpha, block);
         }
         put_neuron(&mut subnet, validator.hotkey, block);
@@ -216,7 +236,7 @@ fn populate(plan: &Plan, world: &mut World, rng: &mut Rng, netuid: u16, mechanis
     put_neuron(&mut subnet, owner_hotkey, block);
     while subnet.neurons.len() < usize::from(plan.uids) {
         if rng.chance(1, 3) || coldkey == subnet.owner {
-            coldkey = rich(world, rng.between(10, 500) * COIN);
+            coldkey = rich(world, rng.between(5, 60) * COIN);
         }
         let hotkey = world.new_key();
         world.people_mut().owners.insert(hotkey, coldkey);

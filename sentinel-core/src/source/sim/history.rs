@@ -113,7 +113,6 @@ pub struct HistoryEntry {
     /// The block that did it.
     pub block: u64,
     /// What it did.
-    #[serde(flatten)]
     pub what: Happened,
 }
 

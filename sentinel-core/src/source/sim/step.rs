@@ -21,6 +21,7 @@ pub(super) fn step<'p>(plan: &'p Plan, world: &mut World, tape: &mut Tape<'p>) {
     let rng = Rng::of(plan.seed, world.number, 3);
     let mut desk = Desk { plan, world, tape, rng };
     sweep(&mut desk);
+    reveal::commitments(&mut desk);
     reveal::run(&mut desk);
     emission::run(&mut desk);
     epoch::run(&mut desk);

@@ -1,10 +1,11 @@
 //! What people do without being asked: validators at work, and a little of everything else.
 
+mod market;
+
 use super::Key;
 use super::deeds::joint_account;
 use super::desk::{Deed, Desk};
 use super::script::successor;
-use super::world::escrow_account;
 use super::world::settings::Setting;
 
 /// One TAO or alpha.
@@ -53,7 +54,7 @@ fn validate(desk: &mut Desk<'_, '_>) {
 
 fn something(desk: &mut Desk<'_, '_>) -> Option<()> {
     match desk.rng.below(1_000) {
-        0..=399 => stake(desk),
+        0..=399 => market::stake(desk),
         400..=649 => transfer(desk),
         650..=849 => neurons(desk),
         850..=864 => register(desk),
@@ -70,50 +71,6 @@ fn anybody(desk: &mut Desk<'_, '_>) -> Option<Key> {
     let at = desk.rng.index(desk.world.people.crowd.len());
     let key = *desk.world.people.crowd.get(at)?;
     (desk.world.free(&key) > 10 * COIN).then_some(key)
-}
-
-fn stake(desk: &mut Desk<'_, '_>) -> Option<()> {
-    let netuid = if desk.rng.chance(1, 8) { 0 } else { desk.any_subnet()? };
-    let uid = if netuid == 0 { desk.any_uid(0)? } else { desk.any_validator(netuid)? };
-    let hotkey = desk.hotkey(netuid, uid)?;
-    if desk.rng.chance(1, 2) {
-        let tao = desk.rng.between(COIN / 100, 5 * COIN);
-        // Most of those who stake more have some already.
-        let known = desk.rng.chance(4, 5).then(|| desk.any_staker(netuid, &hotkey)).flatten();
-        let coldkey = match known {
-            Some((coldkey, _)) => Some(coldkey).filter(|coldkey| desk.world.free(coldkey) > 2 * tao)?,
-            None => anybody(desk)?,
-        };
-        let deed = desk.add_stake(coldkey, hotkey, netuid, tao);
-        desk.submit(coldkey, deed);
-        return Some(());
-    }
-    let (coldkey, there) = desk.any_staker(netuid, &hotkey)?;
-    // Operators keep theirs, and nobody leaves a validator without any stake.
-    if desk.world.owner_of(&hotkey) == Some(coldkey) || coldkey == escrow_account() {
-        return None;
-    }
-    let part = there / desk.rng.between(8, 40);
-    let deed = match desk.rng.below(5) {
-        0 | 1 => desk.remove_stake(coldkey, hotkey, netuid, part | 2),
-        2 => {
-            let other = desk.any_validator(netuid).filter(|other| *other != uid)?;
-            let other = desk.hotkey(netuid, other)?;
-            desk.move_stake(coldkey, (hotkey, netuid), (other, netuid), part)
-        }
-        3 => {
-            let other = desk.any_subnet().filter(|other| *other != netuid)?;
-            desk.move_stake(coldkey, (hotkey, netuid), (hotkey, other), part)
-        }
-        _ if desk.rng.chance(1, 4) => {
-            let other = anybody(desk).filter(|other| *other != coldkey)?;
-            desk.transfer_stake(coldkey, other, hotkey, netuid, part)
-        }
-        // Whoever leaves takes everything.
-        _ => desk.remove_stake(coldkey, hotkey, netuid, there / 4 * 4 + 1),
-    };
-    desk.submit(coldkey, deed);
-    Some(())
 }
 
 fn transfer(desk: &mut Desk<'_, '_>) -> Option<()> {

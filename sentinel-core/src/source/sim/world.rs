@@ -178,6 +178,11 @@ impl World {
         (u128::from(tao) * u128::from(self.globals.tao_weight) / u128::from(u64::MAX)) as u64
     }
 
+    /// The newest round of the beacon that opens what is encrypted: one every three seconds.
+    pub(super) fn drand_round(&self) -> u64 {
+        drand_round(self.now_ms)
+    }
+
     /// The netuids in the order in which storage lists them: by their bytes, the lower one first.
     pub(super) fn storage_order(&self) -> Vec<u16> {
         let mut netuids: Vec<u16> = self.subnets.keys().copied().collect();
@@ -200,6 +205,13 @@ impl World {
         let account = self.people_mut().accounts.entry(account).or_default();
         account.free = account.free.saturating_sub(amount);
     }
+}
+
+/// The round of the beacon at a time.
+pub(super) fn drand_round(ms: u64) -> u64 {
+    /// When its first round was, in milliseconds.
+    const FIRST_MS: u64 = 1_692_803_367_000;
+    ms.checked_sub(FIRST_MS).map_or(0, |since| since / 3_000 + 1)
 }
 
 /// The account that holds the TAO of a subnet.

@@ -128,7 +128,7 @@ macro_rules! neuron {
             pub coldkey: Option<AccountId>,
             /// What the owner says.
             pub identity: Option<&'m ChainIdentity>,
-            /// Where it can be reached.
+            /// Where it can be reached; `None` where it announced nothing, which answers show as an axon of zeros.
             pub axon: Option<Axon>,
             /// Its address of the EVM.
             pub evm: Option<EvmAssociation>,
@@ -145,7 +145,7 @@ macro_rules! neuron {
                     coldkey: coldkey.filter(|coldkey| coldkey.0 != [0; 32]),
                     identity: of.identities.as_ref().and_then(|column| column.get(at)?.as_ref()),
                     evm: of.evm.as_ref().and_then(|column| *column.get(at)?),
-                    axon: of.axons.as_ref().and_then(|column| column.get(at)).copied(),
+                    axon: of.axons.as_ref().and_then(|column| column.get(at)).copied().filter(|axon| *axon != Axon::default()),
                     $($name: of.$name.as_ref().and_then(|column| column.get(at)).copied(),)*
                 }
             }

@@ -6,7 +6,7 @@ use super::super::Key;
 use super::super::deeds::{identity, subnet_identity};
 use super::super::world::World;
 use super::super::world::settings::Setting;
-use super::super::world::subnet::{Mechanism, Neuron, Subnet};
+use super::super::world::subnet::{Commitment, Mechanism, Neuron, Subnet};
 
 /// The number of the field of the netuid, which every form has.
 const NETUID: u16 = 0;
@@ -216,14 +216,13 @@ impl View<'_> {
             }
             72 => self.validators().encode(),
             73 => {
-                let all = self.subnet.commitments.iter().filter(|(hotkey, _)| self.subnet.uids.contains_key(*hotkey));
-                let registration = |commitment: &super::super::world::subnet::Commitment| {
-                    [(0u64, commitment.block).encode(), commitment.info.clone()].concat()
+                let there = |hotkey: &Key| self.subnet.uids.contains_key(hotkey);
+                let one = |(hotkey, commitment): (&Key, &Commitment)| {
+                    let info = commitment.info.as_ref().filter(|_| there(hotkey))?;
+                    let registration = [&(0u64, commitment.block).encode(), &info[..]].concat();
+                    Some([hotkey.to_vec(), compact_text(&registration)].concat())
                 };
-                let one = |(hotkey, commitment): (&Key, &_)| {
-                    [hotkey.to_vec(), compact_text(&registration(commitment))].concat()
-                };
-                super::list(all.map(one).collect::<Vec<_>>().into_iter())
+                super::list(self.subnet.commitments.iter().filter_map(one).collect::<Vec<_>>().into_iter())
             }
             74..=76 => self.each(|_| Compact(0u64)),
             // Dividends in TAO are no longer paid.

@@ -31,13 +31,6 @@ pub(super) fn second(world: &World, subnet: &Subnet) -> Vec<u8> {
     bytes
 }
 
-/// The block in which the next epoch is due at the earliest.
-pub(super) fn next_epoch(subnet: &Subnet) -> Option<u64> {
-    let due = subnet.schedule.last_epoch + subnet.tempo();
-    let asked = Some(subnet.schedule.pending_at).filter(|at| *at > 0);
-    (subnet.tempo() > 0).then(|| asked.map_or(due, |asked| asked.min(due)))
-}
-
 /// The subnet with the lowest price that is past its immunity.
 pub(super) fn to_prune(world: &World) -> Option<u16> {
     const IMMUNITY: u64 = 1_296_000;

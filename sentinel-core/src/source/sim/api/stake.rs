@@ -1,4 +1,6 @@
-//! Who has staked what, and what root stakers hold in baskets.
+//! Who has staked what, what of it is free, and what it costs to move it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use parity_scale_codec::{Compact, Encode};
 
@@ -19,8 +21,44 @@ pub(super) fn answer(world: &World, name: &str, bytes: &[u8]) -> Option<Vec<u8>>
             let (hotkey, coldkey, netuid): (Key, Key, u16) = args(bytes)?;
             Some(option(world.subnet(netuid).map(|subnet| info(subnet, &hotkey, &coldkey))))
         }
+        "get_stake_availability_for_coldkeys" => {
+            let (coldkeys, netuids): (Vec<Key>, Option<Vec<u16>>) = args(bytes)?;
+            let rows: BTreeMap<Key, _> = coldkeys
+                .into_iter()
+                .map(|coldkey| (coldkey, availability(world, &coldkey, netuids.as_deref())))
+                .collect();
+            Some(rows.encode())
+        }
+        "get_stake_fee" => {
+            let (from, _, to, _, amount): (Place, Key, Place, Key, u64) = args(bytes)?;
+            let netuid = to.or(from).map_or(0, |(_, netuid)| netuid);
+            Some(if from == to { 0 } else { super::swap::fee(netuid, amount) }.encode())
+        }
+        // Nobody locks stake here.
+        "get_coldkey_lock" => args::<(Key, u16)>(bytes).map(|_| vec![0]),
+        "get_hotkey_conviction" => args::<(Key, u16)>(bytes).map(|_| 0u128.encode()),
+        "get_most_convicted_hotkey_on_subnet" => args::<u16>(bytes).map(|_| vec![0]),
         _ => None,
     }
+}
+
+/// Where stake lies: a hotkey and a netuid.
+type Place = Option<(Key, u16)>;
+
+/// All, locked and free stake of one coldkey on a subnet.
+type Availability = (Compact<u64>, Compact<u64>, Compact<u64>);
+
+/// What of a coldkey's stake is free, by subnet where it has some: all of it. A list of more netuids than there are says
+/// nothing.
+fn availability(world: &World, coldkey: &Key, netuids: Option<&[u16]>) -> BTreeMap<u16, Availability> {
+    let asked = |netuid: u16| netuids.is_none_or(|netuids| netuids.contains(&netuid));
+    if netuids.is_some_and(|netuids| netuids.iter().collect::<BTreeSet<_>>().len() > world.subnets.len()) {
+        return BTreeMap::new();
+    }
+    let of = |subnet: &Subnet| -> u64 { subnet.pools.values().map(|pool| pool.stake_of(coldkey)).sum() };
+    let subnets = world.subnets.values().filter(|subnet| asked(subnet.netuid));
+    let found = subnets.map(|subnet| (subnet.netuid, of(subnet))).filter(|(_, stake)| *stake > 0);
+    found.map(|(netuid, stake)| (netuid, (Compact(stake), Compact(0), Compact(stake)))).collect()
 }
 
 fn of_coldkey(world: &World, coldkey: &Key) -> Vec<u8> {
@@ -38,39 +76,4 @@ fn info(subnet: &Subnet, hotkey: &Key, coldkey: &Key) -> Vec<u8> {
     let (locked, tao, drain) = (Compact(0u64), Compact(0u64), Compact(0u64));
     let amounts = (Compact(stake), locked, Compact(emission), tao, drain);
     (hotkey, coldkey, Compact(subnet.netuid), amounts, subnet.uids.contains_key(hotkey)).encode()
-}
-
-/// Prices of a basket: what one share is worth, and how much it has grown.
-pub(super) fn basket(world: &World, name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    match name {
-        "get_beta_pricing" => {
-            let hotkey: Key = args(bytes)?;
-            Some(option(pricing(world, &hotkey)))
-        }
-        "get_all_beta_pricing" => {
-            let (after, limit): (Option<Key>, u32) = args(bytes)?;
-            let later = world.people.baskets.keys().filter(|hotkey| after.is_none_or(|after| **hotkey > after));
-            let page: Vec<&Key> = later.take(limit as usize).collect();
-            let last = page.last().copied().copied();
-            let more = last.filter(|last| world.people.baskets.keys().next_back() != Some(last));
-            let prices: Vec<Vec<u8>> = page.iter().filter_map(|hotkey| pricing(world, hotkey)).collect();
-            let mut answer = list(prices.into_iter());
-            more.encode_to(&mut answer);
-            Some(answer)
-        }
-        "get_validator_basket_nav" => {
-            let hotkey: Key = args(bytes)?;
-            Some(world.people.baskets.get(&hotkey).map_or(0, |basket| basket.deposited).encode())
-        }
-        _ => None,
-    }
-}
-
-fn pricing(world: &World, hotkey: &Key) -> Option<Vec<u8>> {
-    const ONE: u128 = 1 << 64;
-    let basket = world.people.baskets.get(hotkey)?;
-    let prices = (ONE, ONE, ONE);
-    let (growth, first_block) = ((basket.twr - ONE, basket.twr, ONE, ONE), 1u64);
-    let worth = (basket.deposited, basket.shares, u128::from(basket.shares) << 64);
-    Some((hotkey, prices, growth, first_block, false, worth).encode())
 }

@@ -209,7 +209,10 @@ fn rename(subnet: &mut Subnet, old: Key, new: Key, block: u64) {
     }
     moved(&mut subnet.axons, old, new);
     moved(&mut subnet.prometheus, old, new);
-    moved(&mut subnet.commitments, old, new);
+    // What the old hotkey committed to stays with its name; hashes of weights that wait to be revealed do not.
+    for mechanism in subnet.mechanisms.iter_mut() {
+        moved(&mut mechanism.commits, old, new);
+    }
     moved(&mut subnet.childkey_takes, old, new);
     moved(&mut subnet.pending_children, old, new);
     moved(&mut subnet.children, old, new);

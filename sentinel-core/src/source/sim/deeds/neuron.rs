@@ -7,7 +7,7 @@ use super::super::desk::{Deed, Desk, Failure, subtensor};
 use super::super::genesis;
 use super::super::history::Happened;
 use super::super::world::settings::Setting;
-use super::super::world::subnet::{Commitment, Neuron, Prometheus, Row, Subnet};
+use super::super::world::subnet::{Commitment, Neuron, Prometheus, Row, Sealed, Subnet};
 use crate::chain::{AccountId, NetUid};
 
 impl<'p> Desk<'_, 'p> {
@@ -100,8 +100,11 @@ impl<'p> Desk<'_, 'p> {
     /// Commits data; the kind of it follows the nonce of the hotkey.
     pub(in super::super) fn commit(&mut self, hotkey: Key, netuid: u16) -> Deed<'p> {
         let kind = self.rng.below(6);
-        let round = 26_000_000 + self.world.number;
-        let fields = commitment(kind, round, self.rng.bytes(), netuid);
+        // Sealed for some minutes.
+        let round = self.world.drand_round() + self.rng.between(40, 400);
+        let digest = self.rng.bytes();
+        let fields = commitment(kind, round, digest, netuid);
+        let sealed = (kind == 4).then(|| Sealed { round, text: address(netuid, digest).encode() });
         let info = [&[4], &fields[..]].concat();
         let call = self.tape.call("Commitments", "set_commitment", &(netuid, super::super::codec::Raw(&info)));
         Deed::new(call, move |desk| {
@@ -115,7 +118,7 @@ impl<'p> Desk<'_, 'p> {
             if used > 3_100 {
                 return Err(Failure::Module("Commitments", "SpaceLimitExceeded"));
             }
-            subnet.commitments.insert(hotkey, Commitment { block, info, used, epoch });
+            subnet.commitments.insert(hotkey, Commitment { block, info: Some(info), sealed, used, epoch });
             if kind == 4 {
                 desk.event("Commitments", "TimelockCommitment", &(netuid, hotkey, round));
             } else {
@@ -183,12 +186,17 @@ pub(in super::super) fn identity(number: u64) -> [Vec<u8>; 7] {
     ]
 }
 
+/// What miners commit to: where they can be found.
+fn address(netuid: u16, digest: [u8; 32]) -> String {
+    format!("https://miner-{netuid}.example/{}", digest[0])
+}
+
 /// One field of a commitment.
 fn commitment(kind: u64, round: u64, digest: [u8; 32], netuid: u16) -> Vec<u8> {
     let mut bytes = Vec::new();
     match kind {
         0 => {
-            let text = format!("https://miner-{netuid}.example/{}", digest[0]);
+            let text = address(netuid, digest);
             bytes.push(text.len() as u8 + 1);
             bytes.extend_from_slice(text.as_bytes());
         }

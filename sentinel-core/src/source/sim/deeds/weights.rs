@@ -6,6 +6,7 @@ use super::super::Key;
 use super::super::codec::Raw;
 use super::super::desk::{Deed, Desk, Outcome, subtensor};
 use super::super::genesis::some_weights;
+use super::super::world::drand_round;
 use super::super::world::settings::Setting;
 use super::super::world::subnet::{Row, Subnet, TimelockedCommit};
 use crate::chain::blake2_256;
@@ -63,7 +64,7 @@ impl<'p> Desk<'_, 'p> {
             let block = desk.world.number;
             let subnet = desk.subnet_mut(netuid)?;
             let uid = checked(subnet, &hotkey, mechanism, block)?;
-            let epoch = subnet.schedule.index;
+            let epoch = subnet.epoch_of(block);
             let mechanism = &mut subnet.mechanisms[usize::from(mechanism)];
             mechanism.last_update[usize::from(uid)] = block;
             // What was never revealed has run out.
@@ -95,11 +96,12 @@ impl<'p> Desk<'_, 'p> {
     }
 
     fn reveal(&mut self, netuid: u16, hotkey: Key, mechanism: u8, hash: [u8; 32]) -> Outcome {
+        let block = self.world.number;
         let subnet = self.subnet_mut(netuid)?;
         let Some(uid) = subnet.uids.get(&hotkey).copied() else {
             return Err(subtensor("HotKeyNotRegisteredInSubNet"));
         };
-        let now = subnet.schedule.index;
+        let now = subnet.epoch_of(block);
         let (index, period) =
             (subnet.index_of(usize::from(mechanism)), subnet.settings.u64(Setting::RevealPeriodEpochs));
         let Some(found) = subnet.mechanisms.get_mut(usize::from(mechanism)) else {
@@ -129,7 +131,7 @@ impl<'p> Desk<'_, 'p> {
     fn commit_timelocked(&mut self, hotkey: Key, netuid: u16, mechanism: u8, weights: Row) -> Deed<'p> {
         let index = u16::from(mechanism) * 4_096 + netuid;
         let secret: [u8; 96] = self.rng.bytes();
-        let round = 26_000_000 + self.world.number * 4;
+        let round = self.reveal_round(netuid);
         let call = match mechanism {
             0 => self.call("commit_timelocked_weights", &(netuid, &secret[..], round, 4u16)),
             _ => self.call("commit_timelocked_mechanism_weights", &(netuid, mechanism, &secret[..], round, 4u16)),
@@ -138,7 +140,7 @@ impl<'p> Desk<'_, 'p> {
             let block = desk.world.number;
             let subnet = desk.subnet_mut(netuid)?;
             let uid = checked(subnet, &hotkey, mechanism, block)?;
-            let epoch = subnet.schedule.index;
+            let epoch = subnet.epoch_of(block);
             let found = &mut subnet.mechanisms[usize::from(mechanism)];
             found.last_update[usize::from(uid)] = block;
             let commit = TimelockedCommit { who: hotkey, block, bytes: secret.to_vec(), round, weights };
@@ -147,6 +149,17 @@ impl<'p> Desk<'_, 'p> {
             desk.event("SubtensorModule", "TimelockedWeightsCommitted", &(hotkey, index, hash, round));
             Ok(())
         })
+    }
+
+    /// The round that will be known when the epoch in which weights of the present one are revealed begins.
+    fn reveal_round(&self, netuid: u16) -> u64 {
+        let (block, world) = (self.world.number, &self.world);
+        let wait = world.subnet(netuid).map_or(0, |subnet| {
+            let next = subnet.next_epoch().map_or(0, |next| next.saturating_sub(block));
+            next + subnet.tempo() * subnet.settings.u64(Setting::RevealPeriodEpochs).saturating_sub(1)
+        });
+        // The epoch sees the time of the block before.
+        drand_round(world.now_ms + wait.saturating_sub(1) * self.plan.block_time_ms)
     }
 
     /// Weights of several subnets in one call; those that fail are told of one by one.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::desk::Desk;
+use super::super::rng::Rng;
 use super::super::wide::mul_div;
 use super::super::world::settings::Setting;
 use super::super::world::subnet::{Minted, Subnet};
@@ -75,14 +76,25 @@ fn accrue(subnet: &mut Subnet, owner_cut: u16, weighted_root: u128, root_earns: 
     }
 }
 
+/// Blocks after which people think again what alpha is worth, and by how much at most, in parts of ten thousand.
+const RETHINK: u64 = 300;
+const RETHINK_BY: u64 = 10;
+
 /// Prices follow the market slowly, and count as one at most; the price of a registration falls.
 pub(super) fn drift(desk: &mut Desk<'_, '_>) {
+    let mut rng = Rng::of(desk.plan.seed, desk.world.number, 4);
+    let rethink = desk.world.number.is_multiple_of(RETHINK);
     for subnet in desk.world.subnets.values_mut().filter(|subnet| subnet.netuid != 0) {
         let subnet = Arc::make_mut(subnet);
         if subnet.emits() {
             let spot = ((i128::from(subnet.price()) << 32) / 1_000_000_000).min(ONE);
             let half = i128::from(subnet.settings.u64(Setting::EMAPriceHalvingBlocks).max(1));
             subnet.reserves.moving_price += (spot - subnet.reserves.moving_price) / half;
+        }
+        if rethink {
+            let fair = &mut subnet.reserves.fair;
+            let by = 10_000 - RETHINK_BY + rng.between(0, 2 * RETHINK_BY);
+            *fair = mul_div((*fair).into(), by.into(), 10_000) as u64;
         }
         let half_life = u64::from(subnet.settings.u16(Setting::BurnHalfLife).max(1));
         let cheaper = subnet.burn - subnet.burn * 7 / 10 / half_life;

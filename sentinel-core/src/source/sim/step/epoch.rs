@@ -12,17 +12,15 @@ use super::super::world::{Basket, World, escrow_account};
 use super::consensus::{self, Verdict};
 use crate::chain::NetUid;
 
-/// An epoch that did not run for this many blocks is due, whatever the schedule says.
-const MAX_TEMPO: u64 = 50_400;
-
-/// Runs the epochs that are due, as many as a block may have.
+/// Runs the epochs that are due, as many as a block may have: one that is skipped takes nobody's place.
 pub(super) fn run(desk: &mut Desk<'_, '_>) {
     let block = desk.world.number;
     let mut room = desk.world.globals.max_epochs;
+    let mut running = Vec::new();
     for netuid in desk.world.storage_order() {
         let Some(subnet) = desk.world.subnet_mut(netuid).filter(|subnet| subnet.netuid != 0) else { continue };
         subnet.schedule.since += 1;
-        if !is_due(subnet, block) {
+        if !subnet.is_due(block) {
             continue;
         }
         if room == 0 {
@@ -31,7 +29,6 @@ pub(super) fn run(desk: &mut Desk<'_, '_>) {
             desk.told(Happened::EpochDeferred { netuid: NetUid(netuid), to: block + 1 });
             continue;
         }
-        room -= 1;
         let doubled = subnet.doubled;
         let schedule = &mut subnet.schedule;
         (schedule.last_epoch, schedule.pending_at) = (block, 0);
@@ -42,17 +39,14 @@ pub(super) fn run(desk: &mut Desk<'_, '_>) {
             desk.told(Happened::EpochSkipped { netuid: NetUid(netuid), index });
             continue;
         }
+        room -= 1;
         (schedule.since, schedule.last_step) = (0, block);
-        let pots = std::mem::take(&mut subnet.pots);
+        running.push((netuid, index, std::mem::take(&mut subnet.pots)));
+    }
+    for (netuid, index, pots) in running {
         distribute(desk, netuid, pots);
         desk.told(Happened::EpochRan { netuid: NetUid(netuid), index });
     }
-}
-
-fn is_due(subnet: &Subnet, block: u64) -> bool {
-    let (tempo, schedule) = (subnet.tempo(), subnet.schedule);
-    let asked = schedule.pending_at > 0 && block >= schedule.pending_at;
-    tempo != 0 && (asked || schedule.since > MAX_TEMPO || block.saturating_sub(schedule.last_epoch) >= tempo)
 }
 
 /// Alpha that an epoch gives to the stakers behind one hotkey.

@@ -33,6 +33,8 @@ pub(in super::super) struct Reserves {
     pub(in super::super) volume: u128,
     /// Weight of the TAO side in parts of 10^18.
     pub(in super::super) quote: u64,
+    /// What people think that alpha is worth, in parts of 10^9 of a TAO: the price stays near it.
+    pub(in super::super) fair: u64,
     /// Average price, with 32 fractional bits.
     pub(in super::super) moving_price: i128,
     /// Share of the root in the last block, with 32 fractional bits.
@@ -96,11 +98,23 @@ pub(in super::super) struct Prometheus {
 #[derive(Debug, Clone)]
 pub(in super::super) struct Commitment {
     pub(in super::super) block: u32,
-    /// The encoded fields.
-    pub(in super::super) info: Vec<u8>,
+    /// The encoded fields; none since they were revealed.
+    pub(in super::super) info: Option<Vec<u8>>,
+    /// What is in the field that is encrypted.
+    pub(in super::super) sealed: Option<Sealed>,
     pub(in super::super) used: u64,
     pub(in super::super) epoch: u64,
 }
+
+/// What an encrypted field says, and the round that opens it.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Sealed {
+    pub(in super::super) round: u64,
+    pub(in super::super) text: Vec<u8>,
+}
+
+/// What was revealed of one hotkey, and in which blocks.
+pub(in super::super) type Revealed = Vec<(Vec<u8>, u64)>;
 
 /// A hash of weights: the hash, the epoch and the block of the commit.
 pub(in super::super) type HashCommit = ([u8; 32], u64, u64);
@@ -128,6 +142,18 @@ pub(in super::super) struct Mechanism {
     pub(in super::super) hidden: BTreeMap<[u8; 32], Row>,
     pub(in super::super) timelocked: BTreeMap<u64, Vec<TimelockedCommit>>,
 }
+
+impl Mechanism {
+    /// Whether encrypted weights of this epoch can be opened, or those of an earlier one are past their time.
+    pub(in super::super) fn ripens(&self, epoch: u64, round: u64) -> bool {
+        self.timelocked
+            .range(..=epoch)
+            .any(|(at, commits)| *at < epoch || commits.iter().any(|commit| commit.round <= round))
+    }
+}
+
+/// An epoch that did not run for this many blocks is due, whatever the schedule says.
+const MAX_TEMPO: u64 = 50_400;
 
 /// One subnet.
 #[derive(Debug, Clone)]
@@ -157,6 +183,7 @@ pub(in super::super) struct Subnet {
     pub(in super::super) axons: Shared<BTreeMap<Key, Axon>>,
     pub(in super::super) prometheus: Shared<BTreeMap<Key, Prometheus>>,
     pub(in super::super) commitments: Shared<BTreeMap<Key, Commitment>>,
+    pub(in super::super) revealed: Shared<BTreeMap<Key, Revealed>>,
     pub(in super::super) children: Shared<BTreeMap<Key, Children>>,
     pub(in super::super) pending_children: Shared<BTreeMap<Key, (Children, u64)>>,
     pub(in super::super) childkey_takes: Shared<BTreeMap<Key, u16>>,
@@ -170,6 +197,26 @@ pub(in super::super) struct Subnet {
 impl Subnet {
     pub(in super::super) fn tempo(&self) -> u64 {
         self.settings.u64(Setting::Tempo)
+    }
+
+    /// Whether an epoch is due in a block, which has room for it or not.
+    pub(in super::super) fn is_due(&self, block: u64) -> bool {
+        let (tempo, schedule) = (self.tempo(), self.schedule);
+        let asked = schedule.pending_at > 0 && block >= schedule.pending_at;
+        let due = asked || schedule.since > MAX_TEMPO || block.saturating_sub(schedule.last_epoch) >= tempo;
+        self.netuid != 0 && tempo != 0 && due
+    }
+
+    /// The epoch that commits and reveals of a block belong to: one that is due has begun for them.
+    pub(in super::super) fn epoch_of(&self, block: u64) -> u64 {
+        self.schedule.index + u64::from(self.is_due(block))
+    }
+
+    /// The block in which the next epoch is due at the earliest.
+    pub(in super::super) fn next_epoch(&self) -> Option<u64> {
+        let due = self.schedule.last_epoch + self.tempo();
+        let asked = Some(self.schedule.pending_at).filter(|at| *at > 0);
+        (self.tempo() > 0).then(|| asked.map_or(due, |asked| asked.min(due)))
     }
 
     /// Whether alpha is minted for it.
@@ -222,8 +269,9 @@ impl Subnet {
         }
         let Reserves { tao, alpha_in, quote, .. } = self.reserves;
         let (quote, whole) = (u128::from(quote), 1_000_000_000_000_000_000);
-        let scaled = u128::from(tao) * 1_000_000_000 / u128::from(alpha_in.max(1));
-        u64::try_from(super::super::wide::mul_div(scaled, whole - quote, quote.max(1))).unwrap_or(u64::MAX)
+        // Rounded once, as the chain does, not after each of the two fractions.
+        let (scaled, under) = (u128::from(tao) * 1_000_000_000, u128::from(alpha_in.max(1)) * quote.max(1));
+        u64::try_from(super::super::wide::mul_div(scaled, whole - quote, under)).unwrap_or(u64::MAX)
     }
 
     /// Alpha for this much TAO.

@@ -1,9 +1,12 @@
 //! Storage of the chain itself: the block, accounts, limits.
 
+use std::sync::Arc;
+
 use parity_scale_codec::{Compact, Encode};
 
 use super::super::super::Key;
 use super::super::super::deeds::identity;
+use super::super::super::world::subnet::Subnet;
 use super::super::super::world::{World, subnet_account};
 use super::{Kind, Value};
 
@@ -59,6 +62,8 @@ fn block() -> Vec<Row> {
         ),
         ("Timestamp", "Now", Kind::Plain(|context| (context.world.number > 0).then(|| context.world.now_ms.encode()))),
         ("Sudo", "Key", Kind::Plain(|context| some(context.world.globals.sudo))),
+        ("Drand", "LastStoredRound", Kind::Plain(|context| some(context.world.drand_round()))),
+        ("Commitments", "TimelockedIndex", Kind::Plain(|context| some(sealed(context.world)))),
         ("Grandpa", "CurrentSetId", Kind::Plain(|_| some(0u64))),
         ("Balances", "TotalIssuance", Kind::Plain(|context| some(context.world.globals.issuance))),
         ("TransactionPayment", "NextFeeMultiplier", Kind::Plain(|_| some(1_000_000_000_000_000_000u128))),
@@ -92,6 +97,15 @@ fn limits() -> Vec<Row> {
 /// TAO in all pools and on the root.
 fn total_stake(world: &World) -> u64 {
     world.subnets.values().map(|subnet| subnet.reserves.tao).sum()
+}
+
+/// Who has a commitment that is still encrypted, as the set that the chain keeps.
+fn sealed(world: &World) -> Vec<(u16, Key)> {
+    let of = |subnet: &Arc<Subnet>| {
+        let sealed = subnet.commitments.iter().filter(|(_, commitment)| commitment.sealed.is_some());
+        sealed.map(|(hotkey, _)| (subnet.netuid, *hotkey)).collect::<Vec<_>>()
+    };
+    world.subnets.values().flat_map(of).collect()
 }
 
 fn people() -> Vec<Row> {

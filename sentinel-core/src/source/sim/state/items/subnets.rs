@@ -268,10 +268,15 @@ fn swap() -> Vec<(&'static str, &'static str, Kind)> {
                 |subnet, key| {
                     let commitment = subnet.commitments.get(key)?;
                     let mut bytes = (0u64, commitment.block).encode();
-                    bytes.extend_from_slice(&commitment.info);
+                    bytes.extend_from_slice(commitment.info.as_ref()?);
                     Some(bytes)
                 },
             ),
+        ),
+        (
+            "Commitments",
+            "RevealedCommitments",
+            Kind::NetuidAccount(|subnet| keys(&subnet.revealed), |subnet, key| subnet.revealed.get(key).and_then(some)),
         ),
         (
             "Commitments",
