@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sentinel_core::artifact::datasets::{
-    self, ApyRow, Dataset, Digits, EpochRow, Form, HyperparameterRow, NeuronRow, Row, WeightRow, Window,
+    self, ApyRow, BlockRow, Dataset, Digits, EpochRow, EventRow, ExtrinsicRow, FindingRow, Form, HyperparameterRow,
+    JsonText, NeuronRow, Row, WeightRow, Window,
 };
+use sentinel_core::artifact::raw::Digest;
 use sentinel_core::artifact::{ArtifactError, NetworkWord};
-use sentinel_core::chain::{AccountId, BlockId, NetUid};
+use sentinel_core::chain::{AccountId, BlockHash, BlockId, NetUid};
 use sentinel_core::source::{ArchiveSource, BlockSource, SimSource};
 use sentinel_core::storage::{Key, ObjectStorage};
 use sentinel_core::subnet::metagraph::{self, Depth};
@@ -165,6 +167,80 @@ fn apy(rng: &mut Rng, at: u64) -> ApyRow {
     }
 }
 
+fn block(rng: &mut Rng, at: u64) -> BlockRow {
+    BlockRow {
+        block: u64::MAX - at,
+        timestamp_ms: maybe(rng, u64::MAX, |value| value),
+        block_hash: BlockHash(account(rng).0),
+        parent_hash: BlockHash([0; 32]),
+        spec_version: u32::MAX,
+        extrinsics: 0,
+        failed_extrinsics: rng.bits() as u32,
+        events: u32::MAX,
+    }
+}
+
+fn text(rng: &mut Rng) -> Option<JsonText> {
+    maybe(rng, serde_json::json!([{ HOSTILE: [1, null, u64::MAX] }]), |value| value.into())
+        .map(|value| JsonText::of(&value))
+}
+
+fn extrinsic(rng: &mut Rng, at: u64) -> ExtrinsicRow {
+    ExtrinsicRow {
+        block: at / 3,
+        timestamp_ms: Some(at),
+        id: format!("{}-{:04}", at / 3, at % 3),
+        index: (at % 3) as u32,
+        extrinsic_hash: Digest(account(rng).0),
+        call_module: maybe(rng, HOSTILE.to_owned(), |_| "System".to_owned()),
+        call_function: None,
+        address: maybe(rng, AccountId([0xff; 32]), |value| AccountId([value as u8; 32])),
+        nonce: maybe(rng, u64::MAX, |value| value),
+        tip: maybe(rng, 0, |value| value),
+        era: maybe(rng, "00".to_owned(), |_| "e500".to_owned()),
+        status: maybe(rng, "failed".into(), |_| "success".into()),
+        error: maybe(rng, HOSTILE.to_owned(), |_| String::new()),
+        netuid: maybe(rng, NetUid(u16::MAX), |value| NetUid(value as u16)),
+        call_args: text(rng),
+        nested: text(rng),
+        decode_error: maybe(rng, HOSTILE.to_owned(), |_| String::new()),
+    }
+}
+
+fn event(rng: &mut Rng, at: u64) -> EventRow {
+    EventRow {
+        block: at / 3,
+        timestamp_ms: None,
+        id: HOSTILE.to_owned(),
+        index: (at % 3) as u32,
+        phase: "Finalization".into(),
+        extrinsic_idx: maybe(rng, u32::MAX, |value| value as u32),
+        module_id: HOSTILE.to_owned(),
+        event_id: String::new(),
+        attributes: text(rng),
+        topics: text(rng),
+    }
+}
+
+fn finding(rng: &mut Rng, at: u64) -> FindingRow {
+    FindingRow {
+        block: at / 3,
+        timestamp_ms: maybe(rng, 0, |value| value),
+        id: format!("{at:064x}"),
+        block_hash: BlockHash([9; 32]),
+        detector: "detector".into(),
+        severity: "critical".into(),
+        netuid: maybe(rng, NetUid(0), |value| NetUid(value as u16)),
+        hotkey: maybe(rng, AccountId([0; 32]), |value| AccountId([value as u8; 32])),
+        coldkey: None,
+        parameter: maybe(rng, HOSTILE.to_owned(), |_| String::new()),
+        extrinsic: maybe(rng, "1-0002".to_owned(), |_| String::new()),
+        title: HOSTILE.to_owned(),
+        body: String::new(),
+        payload: JsonText::of(&serde_json::json!({ "text": HOSTILE })),
+    }
+}
+
 fn rows<R>(count: u64, row: impl Fn(&mut Rng, u64) -> R) -> Vec<R> {
     let mut rng = Rng::new(count);
     (0..count).map(|at| row(&mut rng, at)).collect()
@@ -244,6 +320,10 @@ fn every_form_has_the_same_columns_the_same_bytes_and_every_value() {
         check(&rows(count, weight));
         check(&rows(count, epoch));
         check(&rows(count, apy));
+        check(&rows(count, block));
+        check(&rows(count, extrinsic));
+        check(&rows(count, event));
+        check(&rows(count, finding));
     }
 }
 

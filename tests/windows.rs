@@ -8,7 +8,9 @@ use sentinel_core::artifact::datasets::{
     BlockReader, BlockRow, BlockRows, Dataset, EventRow, ExtrinsicRow, FindingRow, Form, HyperparameterRow, Window,
 };
 use sentinel_core::artifact::part::{Part, PartBuilder};
-use sentinel_core::artifact::window::{Check, Covered, Outputs, SealedArtifact, WindowBuilder, WindowManifest};
+use sentinel_core::artifact::window::{
+    Check, Covered, Outputs, SealedArtifact, Selection, StoredKind, StoredName, WindowBuilder, WindowManifest,
+};
 use sentinel_core::artifact::{ArtifactError, NetworkWord};
 use sentinel_core::chain::{AccountId, BlockHash, BlockRef, NetUid};
 use sentinel_core::detect::{Finding, FindingId, Severity, Subject};
@@ -321,6 +323,24 @@ fn jobs_that_write_other_rows_write_other_keys() {
         keys.sort();
         keys.dedup();
         assert_eq!(keys.len(), kinds.len(), "{keys:?}");
+    }
+    // A key says what it is the key of.
+    for (outputs, manifest) in kinds.iter().map(|outputs| (outputs, outputs.manifest_key(&network(), window).unwrap()))
+    {
+        let named = StoredName::parse(&manifest).unwrap();
+        assert_eq!((named.kind, named.window), (StoredKind::Manifest { outputs: outputs.word() }, window));
+        let file = outputs.key(&network(), Dataset::Epochs, window, Form::Jsonl).unwrap();
+        let named = StoredName::parse(&file).unwrap();
+        let StoredKind::File { dataset: Dataset::Epochs, form: Form::Jsonl, selection } = named.kind else {
+            panic!("{file}: {named:?}")
+        };
+        assert_eq!(
+            selection.is_none(),
+            *outputs.selection() == Selection::default() && !file.as_str().contains("other")
+        );
+    }
+    for other in ["local/raw/v1/manifest/0000000000-0000000999.json", "local/events/v2/0000000000-0000000999.parquet"] {
+        assert_eq!(StoredName::parse(&Key::new(other).unwrap()), None, "{other}");
     }
     // What subnets were asked for does not change the events.
     let events = |outputs: &Outputs| outputs.key(&network(), Dataset::Events, window, Form::Parquet).unwrap();

@@ -183,9 +183,9 @@ impl Part {
     /// [`ArtifactError::Encode`] for more blocks than one part can hold: some ten million.
     pub fn encode(&self) -> Result<Bytes, ArtifactError> {
         let head = Head { blocks: self.blocks.clone(), chunks: self.chunks.iter().map(Chunk::entry).collect() };
-        let head = serde_json::to_vec(&head).map_err(|error| head_error(error))?;
-        let head = pack(&head).map_err(|error| head_error(error))?;
-        let length = u32::try_from(head.len()).map_err(|error| head_error(error))?;
+        let head = serde_json::to_vec(&head).map_err(head_error)?;
+        let head = pack(&head).map_err(head_error)?;
+        let length = u32::try_from(head.len()).map_err(head_error)?;
         let size = self.chunks.iter().map(|chunk| chunk.packed.len()).sum::<usize>();
         let mut bytes = Vec::with_capacity(HEAD + head.len() + size);
         bytes.extend_from_slice(MAGIC);

@@ -46,6 +46,7 @@
 
 mod manifest;
 mod merge;
+mod names;
 mod outputs;
 mod seal;
 
@@ -62,6 +63,7 @@ use crate::storage::{Key, PutMode, Storage};
 
 pub use manifest::{Check, Covered, FORMAT, ObjectEntry, WindowManifest};
 use merge::{Merged, merge};
+pub use names::{StoredKind, StoredName};
 pub use outputs::{Outputs, Selection};
 
 /// Collects the parts of a window.

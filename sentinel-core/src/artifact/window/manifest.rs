@@ -190,16 +190,24 @@ impl WindowManifest {
         window: Window,
     ) -> Result<Option<Self>, ArtifactError> {
         let key = outputs.manifest_key(network, window)?;
-        let size = match storage.head(&key).await {
-            Err(error) if error.is_not_found() => return Ok(None),
-            result => result?.size,
+        let manifest = match Self::at(storage, &key).await {
+            Err(ArtifactError::Storage(error)) if error.is_not_found() => return Ok(None),
+            result => result?,
         };
-        if size > MAX_SIZE {
-            return Err(ArtifactError::damaged(&key, format!("{size} bytes are too many for a manifest")));
-        }
-        let manifest = Self::parse(&key, &storage.get(&key).await?)?;
         manifest.check(network, outputs, window).map_err(|message| ArtifactError::damaged(&key, message))?;
         Ok(Some(manifest))
+    }
+
+    /// Reads a manifest by its key, whatever the outputs were.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Damaged`] for what is no manifest, [`ArtifactError::Format`] for a later format.
+    pub async fn at(storage: &dyn Storage, key: &Key) -> Result<Self, ArtifactError> {
+        let size = storage.head(key).await?.size;
+        if size > MAX_SIZE {
+            return Err(ArtifactError::damaged(key, format!("{size} bytes are too many for a manifest")));
+        }
+        Self::parse(key, &storage.get(key).await?)
     }
 
     fn parse(key: &Key, json: &[u8]) -> Result<Self, ArtifactError> {
