@@ -7,9 +7,14 @@
 mod answer;
 mod catalog;
 mod changes;
+pub mod history;
 mod layout;
 #[cfg(feature = "source")]
 mod read;
+#[cfg(feature = "source")]
+mod stored;
+
+use std::fmt;
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -17,7 +22,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use crate::chain::{NetUid, Rao};
 
 pub use answer::{Api, decode_answer};
-pub use catalog::{setters_of, storage_items, unit_of};
+pub use catalog::{is_automatic, setters_of, storage_items, unit_of};
 pub use changes::Changes;
 #[cfg(feature = "source")]
 pub use read::{read, stored};
@@ -88,6 +93,16 @@ pub enum Raw {
     Unsigned(u128),
     /// An integer with sign.
     Signed(i128),
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(raw) => raw.fmt(f),
+            Self::Unsigned(raw) => raw.fmt(f),
+            Self::Signed(raw) => raw.fmt(f),
+        }
+    }
 }
 
 /// One hyperparameter.
