@@ -1,4 +1,4 @@
-//! Datasets: tables of hyperparameters, neurons, weights, epochs and yields, as Parquet, JSON lines and Arrow.
+//! Datasets: tables of hyperparameters and their changes, neurons, weights, epochs and yields, as Parquet, JSON lines and Arrow.
 //!
 //! Each dataset is a struct for its rows, and nothing else spells its columns: names, types and their order are those of
 //! the struct's fields in JSON lines, in Parquet and in Arrow. Absent is null, never zero. Amounts are integers in rao,
@@ -61,7 +61,7 @@ pub use self::json::{read_jsonl, write_jsonl};
 pub use self::parquet::{read_parquet, write_parquet};
 pub use super::raw::Window;
 pub use cell::Digits;
-pub use rows::{ApyRow, EpochRow, HyperparameterRow, NeuronRow, WeightRow};
+pub use rows::{ApyRow, EpochRow, HyperparameterChangeRow, HyperparameterRow, NeuronRow, WeightRow};
 
 /// The version of all schemas, in keys and in files. A change of any column is another version.
 pub const SCHEMA: u32 = 1;
@@ -72,6 +72,8 @@ pub const SCHEMA: u32 = 1;
 pub enum Dataset {
     /// Settings of subnets: [`HyperparameterRow`].
     Hyperparameters,
+    /// What changed in settings of subnets: [`HyperparameterChangeRow`].
+    HyperparameterChanges,
     /// Neurons: [`NeuronRow`].
     Neurons,
     /// Weights and bonds: [`WeightRow`].
@@ -84,12 +86,14 @@ pub enum Dataset {
 
 impl Dataset {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Hyperparameters, Self::Neurons, Self::Weights, Self::Epochs, Self::Apy];
+    pub const ALL: [Self; 6] =
+        [Self::Hyperparameters, Self::HyperparameterChanges, Self::Neurons, Self::Weights, Self::Epochs, Self::Apy];
 
     /// Its name in keys and files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hyperparameters => "hyperparameters",
+            Self::HyperparameterChanges => "hyperparameter_changes",
             Self::Neurons => "neurons",
             Self::Weights => "weights",
             Self::Epochs => "epochs",
@@ -101,6 +105,7 @@ impl Dataset {
     pub fn schema(self) -> Arc<Schema> {
         match self {
             Self::Hyperparameters => schema::<HyperparameterRow>(),
+            Self::HyperparameterChanges => schema::<HyperparameterChangeRow>(),
             Self::Neurons => schema::<NeuronRow>(),
             Self::Weights => schema::<WeightRow>(),
             Self::Epochs => schema::<EpochRow>(),
@@ -189,10 +194,12 @@ pub fn key(
     Key::new(format!("{network}/{dataset}/v{SCHEMA}/{subnet}{window}.{}", form.extension()))
 }
 
-/// The rows in the order of their dataset.
+/// The rows in the order of their dataset. Rows of one place, which can come of two readings or of a name that the chain
+/// gave twice, are told apart by all they say, so that the order they came in never shows.
 fn sorted<R: Row>(rows: &[R]) -> Vec<&R> {
+    let text = |row: &R| serde_json::to_string(row).unwrap_or_default();
     let mut sorted: Vec<&R> = rows.iter().collect();
-    sorted.sort_by(|one, other| one.order(other));
+    sorted.sort_by(|one, other| one.order(other).then_with(|| text(one).cmp(&text(other))));
     sorted
 }
 

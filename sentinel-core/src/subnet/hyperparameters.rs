@@ -118,6 +118,16 @@ pub struct Hyperparameter {
     pub unit: Unit,
 }
 
+/// A value in its unit, as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Scaled {
+    /// A share of one, TAO, a factor.
+    Fraction(f64),
+    /// What counts whole things, or nothing.
+    Plain(Raw),
+}
+
 /// The hyperparameters of one subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubnetHyperparameters {
@@ -153,6 +163,18 @@ impl Hyperparameter {
         }
     }
 
+    /// The value in its unit as JSON has it: a fraction where the raw value counts parts of something, else the raw value.
+    pub fn scaled(&self) -> Scaled {
+        let fraction = match (self.raw, self.unit) {
+            (
+                Raw::Unsigned(_),
+                Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao,
+            ) => self.value().parse().ok(),
+            _ => None,
+        };
+        fraction.map_or(Scaled::Plain(self.raw), Scaled::Fraction)
+    }
+
     /// The value for people: with its unit, where that is not plain.
     pub fn display(&self) -> String {
         let value = self.value();
@@ -186,16 +208,7 @@ impl Serialize for Hyperparameter {
         let mut fields = serializer.serialize_struct("Hyperparameter", 4)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("raw", &self.raw)?;
-        let fraction = match self.unit {
-            Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao => {
-                self.value().parse::<f64>().ok()
-            }
-            _ => None,
-        };
-        match (self.raw, fraction) {
-            (Raw::Unsigned(_), Some(value)) => fields.serialize_field("value", &value)?,
-            (raw, _) => fields.serialize_field("value", &raw)?,
-        }
+        fields.serialize_field("value", &self.scaled())?;
         fields.serialize_field("unit", &self.unit)?;
         fields.end()
     }

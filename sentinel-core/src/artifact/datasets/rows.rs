@@ -216,3 +216,37 @@ record! {
         tao_reason: Option<String>,
     }
 }
+
+record! {
+    /// One hyperparameter of one subnet that one block changed.
+    HyperparameterChangeRow of HyperparameterChanges sorted by (netuid, block, name) {
+        /// The block.
+        block: u64,
+        /// Its time.
+        timestamp_ms: Option<u64>,
+        /// The subnet.
+        netuid: NetUid,
+        /// Name, as the runtime API spells it.
+        name: String,
+        /// The raw value before, as in the dataset of hyperparameters; null where the runtime before did not have it.
+        old_raw: Option<String>,
+        /// The value before in its unit.
+        old_value: Option<f64>,
+        /// The raw value since; null where the runtime no longer has it.
+        new_raw: Option<String>,
+        /// The value since in its unit.
+        new_value: Option<f64>,
+        /// What the raw values count.
+        unit: String,
+        /// The extrinsic behind it: `1234-0007`. Null where no extrinsic of the block did it.
+        extrinsic: Option<String>,
+        /// The call that set it: `AdminUtils.sudo_set_tempo`. Null where the block does not say.
+        call: Option<String>,
+        /// Events that tell of it, with commas between them; null where none does.
+        events: Option<String>,
+        /// The spec version before, where another runtime wrote this block.
+        old_runtime: Option<u32>,
+        /// The spec version since, where another runtime wrote this block.
+        new_runtime: Option<u32>,
+    }
+}

@@ -13,7 +13,7 @@ mod timeline;
 
 use serde::Serialize;
 
-use super::{Raw, SubnetHyperparameters, Unit};
+use super::{Hyperparameter, Raw, SubnetHyperparameters, Unit};
 use crate::chain::NetUid;
 
 pub use cause::{Cause, Setters};
@@ -26,6 +26,8 @@ pub use timeline::{Contradiction, Current, History, Hole};
 pub struct Change {
     /// The block.
     pub block: u64,
+    /// Its time by the chain's clock, in milliseconds since 1970, where it was read.
+    pub timestamp_ms: Option<u64>,
     /// The subnet.
     pub netuid: NetUid,
     /// Name, as the runtime API spells it. Parameters that one call sets together have each their own change.
@@ -38,6 +40,27 @@ pub struct Change {
     pub new: Option<Raw>,
     /// What changed it, as far as the block says.
     pub cause: Cause,
+}
+
+impl Change {
+    /// The value before, in its unit.
+    pub fn before(&self) -> Option<Hyperparameter> {
+        self.old.map(|raw| self.parameter(raw))
+    }
+
+    /// The value since, in its unit.
+    pub fn after(&self) -> Option<Hyperparameter> {
+        self.new.map(|raw| self.parameter(raw))
+    }
+
+    /// The extrinsic behind it, as `1234-0007`.
+    pub fn extrinsic_id(&self) -> Option<String> {
+        self.cause.extrinsic.map(|index| format!("{}-{index:04}", self.block))
+    }
+
+    fn parameter(&self, raw: Raw) -> Hyperparameter {
+        Hyperparameter { name: self.name.clone(), raw, unit: self.unit }
+    }
 }
 
 /// The hyperparameters of all subnets when they were first seen: at the beginning of a range, or as their subnet began.
@@ -55,6 +78,7 @@ pub fn compare(block: u64, before: &SubnetHyperparameters, after: &SubnetHyperpa
     let netuid = after.netuid;
     let change = |name: &str, unit, old, new| Change {
         block,
+        timestamp_ms: None,
         netuid,
         name: name.to_owned(),
         unit,

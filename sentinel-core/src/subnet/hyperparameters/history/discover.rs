@@ -241,6 +241,7 @@ impl Walk<'_> {
         let setters = Setters::of(&index);
         let upgraded = before.spec_version != after.spec_version;
         for change in changes {
+            change.timestamp_ms = block.timestamp_ms;
             change.cause = setters.cause(change.netuid, &change.name);
             change.cause.runtimes = upgraded.then_some([before.spec_version, after.spec_version]);
         }

@@ -19,6 +19,7 @@ use crate::chain::NetUid;
 ///
 /// let change = |block, old, new| Change {
 ///     block,
+///     timestamp_ms: None,
 ///     netuid: NetUid(1),
 ///     name: "tempo".to_owned(),
 ///     unit: Unit::Blocks,
