@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sentinel_core::apy::window_report;
 use sentinel_core::artifact::datasets::{
     self, ApyRow, Dataset, Digits, EpochRow, Form, HyperparameterChangeRow, HyperparameterRow, NeuronRow, Row,
     WeightRow, Window,
@@ -439,4 +440,17 @@ async fn rows_of_a_window_are_its_returns() {
     }
     assert!((growth - 1.0 - validator.report.alpha.growth.unwrap()).abs() < 1e-7, "{growth} {validator:?}");
     check(&epochs);
+
+    // What was stored says the same as what was read: the windows of all validators, from the files alone.
+    let mut jsonl = Vec::new();
+    datasets::write_jsonl(&epochs, &mut jsonl).unwrap();
+    let stored = datasets::read_jsonl::<EpochRow>(&place(), &jsonl).unwrap();
+    for validator in found.validators.iter().filter(|validator| validator.formerly.is_empty()) {
+        let own = stored.iter().filter(|row| row.hotkey == validator.hotkey);
+        let again = window_report(&found.window, &own.map(EpochRow::observation).collect::<Vec<_>>()).unwrap();
+        assert_eq!((again.alpha, again.check), (validator.report.alpha, validator.report.check));
+        assert_eq!((again.splits, again.nulls), (validator.report.splits.clone(), validator.report.nulls.clone()));
+        let (tao, expected) = (again.tao.growth.unwrap(), validator.report.tao.growth.unwrap());
+        assert!((tao - expected).abs() < 1e-12, "{tao} {expected}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::cell::Digits;
 use super::rows::{ApyRow, EpochRow};
-use crate::apy::{Shares, WindowReturn};
+use crate::apy::{EpochState, Generation, Observation, Pool, SharePrice, Shares, Spot, WindowReturn};
 use crate::subnet::returns::{BlockInputs, PoolInputs, SubnetInputs, SubnetReturns, ValidatorReturn};
 
 impl EpochRow {
@@ -36,6 +36,28 @@ impl EpochRow {
             shares,
             shares_exponent,
             spot_price: subnet.spot.and_then(|spot| spot.price()),
+        }
+    }
+}
+
+impl EpochRow {
+    /// What this row says of its validator, for [`window_report`](crate::apy::window_report): a window computed from stored
+    /// rows is the one that was computed from the chain.
+    pub fn observation(&self) -> Observation {
+        let shares = self.shares.map(|Digits(digits)| match self.shares_exponent {
+            None => Shares::Fixed(digits),
+            Some(exponent) => Shares::Float { mantissa: digits, exponent },
+        });
+        let generation =
+            Generation { registered_at: self.registered_at.unwrap_or_default(), counter: self.registration_counter };
+        Observation {
+            block: self.block,
+            timestamp_ms: self.timestamp_ms,
+            pool: Pool { hotkey: self.hotkey.0, generation, epoch: self.pool_epoch },
+            price: self.stake.zip(shares).and_then(|(stake, shares)| SharePrice::new(stake, shares)).into(),
+            epoch: Some(EpochState { dividend: self.dividend, stake_after: self.stake_after, stake: self.stake }),
+            missing_before: self.missing_before,
+            spot: self.spot_price.and_then(Spot::of_price),
         }
     }
 }
