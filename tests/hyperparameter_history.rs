@@ -37,13 +37,10 @@ async fn stored(source: &dyn BlockSource, block: u64) -> Vec<SubnetHyperparamete
     hyperparameters::stored(source, &at).await.unwrap()
 }
 
-fn short(changes: &[Change]) -> Vec<(u64, u16, &str, Option<Raw>, Option<Raw>)> {
-    let row = |change: &Change| (change.block, change.netuid.0, change.old, change.new);
-    changes
-        .iter()
-        .map(|change| (row(change), change.name.as_str()))
-        .map(|(r, name)| (r.0, r.1, name, r.2, r.3))
-        .collect()
+type Short<'c> = (u64, u16, &'c str, Option<Raw>, Option<Raw>);
+
+fn short(changes: &[Change]) -> Vec<Short<'_>> {
+    changes.iter().map(|own| (own.block, own.netuid.0, own.name.as_str(), own.old, own.new)).collect()
 }
 
 /// A value that every setter accepts and that is not the one before.
