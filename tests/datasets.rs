@@ -5,15 +5,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sentinel_core::apy::window_report;
 use sentinel_core::artifact::datasets::{
-    self, ApyRow, BlockRow, Dataset, Digits, EpochRow, EventRow, ExtrinsicRow, FindingRow, Form, HyperparameterRow,
-    JsonText, NeuronRow, Row, WeightRow, Window,
+    self, ApyRow, BlockRow, Dataset, Digits, EpochRow, EventRow, ExtrinsicRow, FindingRow, Form,
+    HyperparameterChangeRow, HyperparameterRow, JsonText, NeuronRow, Row, WeightRow, Window,
 };
 use sentinel_core::artifact::raw::Digest;
 use sentinel_core::artifact::{ArtifactError, NetworkWord};
 use sentinel_core::chain::{AccountId, BlockHash, BlockId, NetUid};
 use sentinel_core::source::{ArchiveSource, BlockSource, SimSource};
 use sentinel_core::storage::{Key, ObjectStorage};
+use sentinel_core::subnet::hyperparameters::history;
 use sentinel_core::subnet::metagraph::{self, Depth};
 use sentinel_core::subnet::{hyperparameters, returns, weights};
 use sentinel_support::rng::Rng;
@@ -60,6 +62,25 @@ fn hyperparameter(rng: &mut Rng, at: u64) -> HyperparameterRow {
         raw: u128::MAX.to_string(),
         value: maybe(rng, f64::MAX, ratio),
         unit: "fixed128".to_owned(),
+    }
+}
+
+fn hyperparameter_change(rng: &mut Rng, at: u64) -> HyperparameterChangeRow {
+    HyperparameterChangeRow {
+        block: at / 2,
+        timestamp_ms: maybe(rng, u64::MAX, |value| value),
+        netuid: NetUid(at as u16 % 2),
+        name: format!("{HOSTILE}{}", at % 5),
+        old_raw: maybe(rng, u128::MAX.to_string(), |value| value.to_string()),
+        old_value: maybe(rng, f64::MAX, ratio),
+        new_raw: maybe(rng, "true".to_owned(), |value| value.to_string()),
+        new_value: maybe(rng, 1.0, ratio),
+        unit: "bool".to_owned(),
+        extrinsic: maybe(rng, format!("{}-0007", u64::MAX), |value| format!("{value}-0000")),
+        call: maybe(rng, HOSTILE.to_owned(), |_| String::new()),
+        events: maybe(rng, "SubtensorModule.TempoSet".to_owned(), |_| String::new()),
+        old_runtime: maybe(rng, u32::MAX, |value| value as u32),
+        new_runtime: maybe(rng, 0, |value| value as u32),
     }
 }
 
@@ -128,6 +149,8 @@ fn epoch(rng: &mut Rng, at: u64) -> EpochRow {
         hotkey: account(rng),
         uid: maybe(rng, u16::MAX, |value| value as u16),
         dividend: maybe(rng, u64::MAX, |value| value),
+        dividend_share: maybe(rng, u16::MAX, |value| value as u16),
+        emission: maybe(rng, u64::MAX, |value| value),
         stake_after: Some(u64::MAX),
         stake: maybe(rng, u64::MAX, |value| value),
         take: maybe(rng, 11_796, |value| value as u16),
@@ -316,6 +339,7 @@ fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: &[R]) {
 fn every_form_has_the_same_columns_the_same_bytes_and_every_value() {
     for count in [0, 1, 2, 500] {
         check(&rows(count, hyperparameter));
+        check(&rows(count, hyperparameter_change));
         check(&rows(count, neuron));
         check(&rows(count, weight));
         check(&rows(count, epoch));
@@ -331,6 +355,24 @@ fn every_form_has_the_same_columns_the_same_bytes_and_every_value() {
 #[test]
 fn many_rows_are_one_table() {
     check(&rows(150_000, weight));
+}
+
+/// Rows of one place, two readings of it or a name that the chain gave twice, come in an order of their own as well.
+#[test]
+fn rows_of_one_place_have_an_order_too() {
+    let mut all = rows(40, hyperparameter);
+    all.iter_mut()
+        .zip(0..)
+        .for_each(|(row, at)| (row.block, row.netuid, row.raw) = (7, NetUid(1), (at % 9).to_string()));
+    let files = |rows: &[HyperparameterRow]| {
+        let mut jsonl = Vec::new();
+        datasets::write_jsonl(rows, &mut jsonl).unwrap();
+        (jsonl, datasets::write_parquet(rows, &network()).unwrap())
+    };
+    let first = files(&all);
+    all.reverse();
+    all.rotate_left(13);
+    assert_eq!(files(&all), first);
 }
 
 /// Scripts depend on these names. A change is another version of the schema.
@@ -436,6 +478,21 @@ async fn rows_of_real_subnets_are_what_the_views_say() {
     }
 }
 
+#[tokio::test]
+async fn rows_of_changes_are_the_changes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sentinel-cli/assets/sample");
+    let source = ArchiveSource::open(Arc::new(ObjectStorage::local(folder).unwrap()), None).await.unwrap();
+    let found = history::discover(&source, 130..=180, &history::Search::default(), &mut |_| {}).await.unwrap();
+    let rows: Vec<HyperparameterChangeRow> = found.changes.iter().map(HyperparameterChangeRow::of).collect();
+    let kappa = rows.iter().find(|row| row.block == 139).unwrap();
+    assert_eq!((kappa.old_raw.as_deref(), kappa.new_raw.as_deref()), (Some("31700"), Some("31900")));
+    assert!((kappa.new_value.unwrap() - 31_900.0 / 65_535.0).abs() < 1e-9);
+    assert_eq!(kappa.extrinsic.as_deref(), Some("139-0001"));
+    let upgraded = rows.iter().find(|row| row.block == 177 && row.name == "alpha_low").unwrap();
+    assert_eq!((&upgraded.old_raw, upgraded.old_runtime, upgraded.new_runtime), (&None, Some(143), Some(218)));
+    check(&rows);
+}
+
 /// A window of a simulated subnet: its rows are the figures of the window, and hold what the figures were made of.
 #[tokio::test]
 async fn rows_of_a_window_are_its_returns() {
@@ -464,4 +521,17 @@ async fn rows_of_a_window_are_its_returns() {
     }
     assert!((growth - 1.0 - validator.report.alpha.growth.unwrap()).abs() < 1e-7, "{growth} {validator:?}");
     check(&epochs);
+
+    // What was stored says the same as what was read: the windows of all validators, from the files alone.
+    let mut jsonl = Vec::new();
+    datasets::write_jsonl(&epochs, &mut jsonl).unwrap();
+    let stored = datasets::read_jsonl::<EpochRow>(&place(), &jsonl).unwrap();
+    for validator in found.validators.iter().filter(|validator| validator.formerly.is_empty()) {
+        let own = stored.iter().filter(|row| row.hotkey == validator.hotkey);
+        let again = window_report(&found.window, &own.map(EpochRow::observation).collect::<Vec<_>>()).unwrap();
+        assert_eq!((again.alpha, again.check), (validator.report.alpha, validator.report.check));
+        assert_eq!((again.splits, again.nulls), (validator.report.splits.clone(), validator.report.nulls.clone()));
+        let (tao, expected) = (again.tao.growth.unwrap(), validator.report.tao.growth.unwrap());
+        assert!((tao - expected).abs() < 1e-12, "{tao} {expected}");
+    }
 }

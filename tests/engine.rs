@@ -279,7 +279,8 @@ async fn another_chain_is_not_mixed_in() -> Outcome {
 
 #[test]
 fn datasets_have_a_mode_that_makes_them() {
-    for dataset in Dataset::ALL {
+    // Changes are found between blocks that are apart, by a search of its own.
+    for dataset in Dataset::ALL.into_iter().filter(|dataset| *dataset != Dataset::HyperparameterChanges) {
         let made = Mode::ALL.iter().any(|mode| sentinel_core::engine::Outputs::of(*mode).has(dataset));
         assert!(made, "{dataset}");
     }

@@ -9,6 +9,7 @@ use sentinel_core::chain::{AccountId, BlockRef, NetUid};
 use sentinel_core::decode::{Value, storage_prefix};
 use sentinel_core::source::{BlockSource, SimAction, SimSource, SourceError};
 use sentinel_core::subnet::hyperparameters::{self, Api, Raw};
+use sentinel_core::subnet::info;
 
 type Checked<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -297,5 +298,18 @@ async fn baskets_hold_what_root_stakers_own() -> Checked {
     }
     assert_eq!(Some(&found[..]), whole.get("pricing").and_then(Value::as_list));
     assert_eq!(found.len(), baskets.len());
+    Ok(())
+}
+
+/// Whether a subnet is given emission: a row that is missing means yes, and only the one that was switched off is off.
+#[tokio::test]
+async fn emission_is_on_until_it_is_switched_off() -> Checked {
+    let off = SimAction::SetHyperparameter { netuid: 2, name: "SubnetEmissionEnabled", raw: 0 };
+    let sim = SimSource::builder().subnets(3).uids(8).traffic(0).head(20).at(10, off).build()?;
+    for (block, second) in [(9, true), (10, false), (20, false)] {
+        let map = info::emission_enabled(&sim, &pinned(&sim, block).await?).await?.ok_or("461 has the switch")?;
+        let expected = [(NetUid(0), true), (NetUid(1), true), (NetUid(2), second), (NetUid(3), true)];
+        assert_eq!(map.into_iter().collect::<Vec<_>>(), expected, "block {block}");
+    }
     Ok(())
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
 
-use sentinel_core::apy::Split;
+use sentinel_core::apy::{NoReturn, Split};
 use sentinel_core::chain::{AccountId, BlockRef, NetUid};
-use sentinel_core::source::{BlockSource, Happened, HistoryEntry, LedgerEntry, SimAction, SimSource, SourceError};
+use sentinel_core::source::{BlockSource, Happened, HistoryEntry, LedgerEntry, SimAction, SimBuilder};
 use sentinel_core::source::{BlockSourceExt, RpcOptions, RpcSource};
+use sentinel_core::source::{SimSource, SourceError};
 use sentinel_core::subnet::SubnetError;
 use sentinel_core::subnet::epochs::{clocks, discover};
 use sentinel_core::subnet::returns::{self, Span, SubnetReturns};
@@ -20,6 +21,11 @@ const TOLERANCE: f64 = 1e-9;
 
 /// Twenty epochs in which everything happens that returns have to survive.
 fn eventful(subnets: u16, uids: u16, tempo: u16) -> Result<(SimSource, u64), SourceError> {
+    let (sim, head) = script(subnets, uids, tempo);
+    Ok((sim.build()?, head))
+}
+
+fn script(subnets: u16, uids: u16, tempo: u16) -> (SimBuilder, u64) {
     let epoch = u64::from(tempo);
     let head = 21 * epoch;
     let sim = SimSource::builder()
@@ -38,9 +44,8 @@ fn eventful(subnets: u16, uids: u16, tempo: u16) -> Result<(SimSource, u64), Sou
         .at(8 * epoch + 6, SimAction::SkipEpoch { netuid: 2 })
         .at(9 * epoch + 7, SimAction::EmptyPool { netuid: 3, uid: 1 })
         .at(11 * epoch + 8, SimAction::Dissolve { netuid: 4 })
-        .at(12 * epoch + 9, SimAction::RegisterNetwork)
-        .build()?;
-    Ok((sim, head))
+        .at(12 * epoch + 9, SimAction::RegisterNetwork);
+    (sim, head)
 }
 
 async fn pinned(sim: &SimSource, number: u64) -> Checked<BlockRef> {
@@ -168,6 +173,80 @@ async fn prices_epochs_and_nominators_agree_at_full_size() -> Checked {
     let found = check(&sim, head, 1..=64).await?;
     println!("{found:?}");
     assert!(found.nominators > 2_000 && found.checked_by_price > 1_000, "{found:?}");
+    Ok(())
+}
+
+/// What is nothing in its epochs, and why, by the accounts of the nominators: no stake, no dividend, no stake before one.
+#[derive(Debug, Default)]
+struct Nothing {
+    empty: usize,
+    unpaid: usize,
+    paid: usize,
+}
+
+fn check_nulls(sim: &SimSource, window: &SubnetReturns, found: &mut Nothing) -> Checked {
+    let mut ledgers = BTreeMap::new();
+    for (block, _) in &window.epochs {
+        ledgers.insert(*block, (ledger(sim, block - 1, window.netuid)?, ledger(sim, *block, window.netuid)?));
+    }
+    for validator in &window.validators {
+        let own = |hotkey: &AccountId| *hotkey == validator.hotkey || validator.formerly.contains(hotkey);
+        let mut empty = Vec::new();
+        for ((block, _), by_epoch) in window.epochs.iter().zip(&validator.by_epoch) {
+            let (before, after) = &ledgers[block];
+            let there = || after.iter().filter(|((hotkey, _), _)| own(hotkey));
+            let what = format!("subnet {}, {} in block {block}", window.netuid, validator.hotkey);
+            if there().all(|(_, entry)| entry.stake == 0) {
+                empty.push(*block);
+                found.empty += 1;
+                // Who left in the very block of an epoch was paid by it.
+                let stayed = before.iter().any(|((hotkey, _), entry)| own(hotkey) && entry.stake > 0);
+                assert!(by_epoch.is_none() || stayed, "{what}: nobody has anything in it, {by_epoch:?}");
+                continue;
+            }
+            // Whoever was there before and did nothing in this very block was paid, or was not.
+            let quiet = there().filter(|(key, entry)| entry.touched < *block && before.contains_key(key));
+            let earned: Vec<bool> = quiet.map(|(key, entry)| entry.earned > before[key].earned).collect();
+            // The window may open with a block without an epoch.
+            assert!(by_epoch.is_some() || *block == window.first, "{what}: there was stake, and no return");
+            let Some(paid) = *by_epoch else { continue };
+            if !earned.is_empty() {
+                assert_eq!(paid > 0.0, earned.contains(&true), "{what}: {paid}, but nominators say {earned:?}");
+            }
+            found.paid += usize::from(paid > 0.0);
+            found.unpaid += usize::from(paid == 0.0);
+        }
+        let nulls: Vec<(u64, NoReturn)> = validator.report.nulls.iter().map(|null| (null.block, null.reason)).collect();
+        // Nothing in the simulation is paid on nothing, so that no epoch is without a base.
+        let expected: Vec<_> = empty.into_iter().map(|block| (block, NoReturn::NoStake)).collect();
+        assert_eq!(nulls, expected, "subnet {}, {}", window.netuid, validator.hotkey);
+    }
+    Ok(())
+}
+
+/// Every epoch without a return, and every one of 0, is one by the simulator's own accounts, and none is missing.
+#[tokio::test]
+async fn nulls_and_zeros_are_where_the_simulator_says() -> Checked {
+    let (builder, head) = script(6, 20, 50);
+    // Root pays into the pools in every epoch, so that a pool is empty at one only if it is emptied in its very block.
+    let ran = discover(&builder.clone().build()?, NetUid(6), 1..=head).await?;
+    let epochs: Vec<u64> = ran.epochs.iter().map(|epoch| epoch.block).collect();
+    let emptied = [(epochs[5], 1), (epochs[9], 0), (epochs[9], 2), (epochs[14], 1)];
+    let sim =
+        emptied.iter().fold(builder, |sim, (block, uid)| sim.at(*block, SimAction::EmptyPool { netuid: 6, uid: *uid }));
+    let sim = sim.build()?;
+    let at = pinned(&sim, head).await?;
+    let mut found = Nothing::default();
+    for netuid in 1..=6 {
+        let window = returns::window(&sim, &at, NetUid(netuid), Span::Blocks(head - 40), &mut |_| {}).await?;
+        check_nulls(&sim, &window, &mut found)?;
+        for (position, (block, _)) in window.epochs.iter().enumerate().skip(1) {
+            let some = window.validators.iter().filter(|validator| validator.by_epoch[position].is_some()).count();
+            assert!(some > 0, "the epoch of block {block} of subnet {netuid} ran, and nobody has a return of it");
+        }
+    }
+    println!("{found:?}");
+    assert!(found.empty == 4 && found.unpaid > 0 && found.paid > 400, "{found:?}");
     Ok(())
 }
 

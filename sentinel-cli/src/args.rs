@@ -214,9 +214,9 @@ pub(crate) enum Subnet {
     /// Every subnet, or one with --netuid: name, owner, price, emission, tempo, age, neurons, mechanisms.
     List,
     /// Hyperparameters of every subnet, or of one with --netuid; in JSON with the storage item, the calls and the events
-    /// that change each.
+    /// that change each. With --since, what changed from a block on.
     #[command(alias = "hyperparams")]
-    Hyperparameters,
+    Hyperparameters(crate::commands::hyperparameters::changes::Args),
     /// Every neuron of a subnet. In JSON amounts are integers in rao, and shares of 65,535 stand beside their fractions.
     Metagraph,
     /// Dividends recomputed from bonds and incentives, beside those that the chain has.

@@ -2,8 +2,9 @@
 
 mod block;
 mod decode;
-mod hyperparameters;
+pub(crate) mod hyperparameters;
 mod moment;
+mod progress;
 mod record;
 pub(crate) mod replay;
 pub(crate) mod run;

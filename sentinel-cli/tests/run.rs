@@ -154,15 +154,15 @@ fn watched(folder: &Path, more: &[&str]) -> (Running, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"));
     command.current_dir(folder).env_remove("SENTINEL_MODE");
     let fixed = ["run", "-n", "sim", "--outputs", "blocks", "--metrics", "0", "--log-format", "json"];
-    let mut child = command.args(fixed).args(more).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut running = Running(command.args(fixed).args(more).stderr(std::process::Stdio::piped()).spawn().unwrap());
+    let lines = std::io::BufReader::new(running.0.stderr.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         let Ok(line) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
         let message = line["message"].as_str().unwrap_or_default();
         if let Some(rest) = message.strip_prefix("metrics on http://") {
             let address = rest.split('/').next().unwrap().to_owned();
             assert!(address.starts_with("127.0.0.1:"), "a port alone is one of this machine alone: {address}");
-            return (Running(child), address);
+            return (running, address);
         }
     }
     panic!("no metrics");

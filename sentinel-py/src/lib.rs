@@ -18,6 +18,7 @@ mod record;
 mod runtime;
 mod subnet;
 mod view;
+mod window;
 
 /// `sentinel._native`.
 #[pyo3::pymodule(name = "_native")]
@@ -48,6 +49,8 @@ mod returns {
         annual_rate, annual_yield, epoch_return, epoch_returns, operator_return, operator_take, root_by_basket,
         root_by_claims, share_growth, single_epoch_estimate, spot_price, tao_growth, window_returns,
     };
+    #[pymodule_export]
+    use crate::window::window_report;
     #[pymodule_export]
     const DEFAULT_TAKE: u16 = sentinel_core::apy::DEFAULT_TAKE;
     #[pymodule_export]

@@ -112,6 +112,96 @@ def test_share_prices_keep_all_digits() -> None:
     assert apy.share_growth(5, 10 << 64, 6, (1, 1)) == 0.2
 
 
+HOTKEY = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+
+
+def epoch(number: int, **fields: Any) -> dict[str, Any]:
+    """A row of the dataset `epochs`: 0.1 % paid on what is staked, in a pool of as many shares."""
+    row = {
+        "block": 360 * number,
+        "timestamp_ms": EPOCH_MS * number,
+        "netuid": 1,
+        "hotkey": HOTKEY,
+        "registered_at": 7,
+        "registration_counter": 1,
+        "dividend": 1_000_000,
+        "stake_after": 1_001_000_000,
+        "stake": 1_001_000_000,
+        "shares": "1000000000",
+        "shares_exponent": 0,
+        "spot_price": 0.5,
+        "pool_epoch": None,
+    }
+    return {**row, **fields}
+
+
+def opening(**fields: Any) -> dict[str, Any]:
+    return epoch(0, dividend=None, stake_after=None, stake=10**9, **fields)
+
+
+def test_a_report_of_one_validator() -> None:
+    report = apy.window_report([opening(), epoch(1)], start_ms=0, end_ms=EPOCH_MS)
+    assert report["growth"] == 0.001
+    assert (report["epochs"], report["coverage"], report["reason"], report["short"]) == (1, 1.0, None, True)
+    assert report["check"] is not None and report["check"]["agrees"]
+    assert report["check"]["by_price"] == report["check"]["by_epochs"] == 0.001
+    assert (report["splits"], report["nulls"]) == ([], [])
+    years = 31_557_600_000 / EPOCH_MS
+    assert report["apy"] == pytest.approx(1.001**years - 1, rel=1e-9)
+    assert report["tao"]["growth"] == pytest.approx(0.001, rel=1e-12)
+    dearer = apy.window_report([opening(), epoch(1, spot_price=0.75)], start_ms=0, end_ms=EPOCH_MS)
+    assert dearer["tao"]["growth"] == pytest.approx(1.001 * 1.5 - 1, rel=1e-12)
+    assert (dearer["growth"], dearer["window_ms"]) == (0.001, EPOCH_MS)
+    # Without prices there is no check, and nothing in TAO.
+    bare = [
+        {"block": row["block"], "timestamp_ms": row["timestamp_ms"], "dividend": row["dividend"] or 0,
+         "stake_after": row["stake_after"] or 10**9}
+        for row in (opening(), epoch(1))
+    ]  # fmt: skip
+    plain = apy.window_report(iter(bare), start_ms=0, end_ms=EPOCH_MS)
+    assert (plain["growth"], plain["check"], plain["tao"]["reason"]) == (0.001, None, "price_unknown")
+
+
+def test_a_report_says_what_is_missing_and_where_it_is_split() -> None:
+    end = 4 * EPOCH_MS
+    gap = apy.window_report([opening(), epoch(4, missing_before=3)], start_ms=0, end_ms=end)
+    assert (gap["missing_epochs"], gap["coverage"], gap["growth"]) == (3, 1.0, 0.001)
+    empty = {"dividend": None, "stake_after": None, "stake": 0, "shares": 0}
+    rows = [opening(), epoch(1), epoch(2, **empty, pool_epoch=1), epoch(3, pool_epoch=2), epoch(4, pool_epoch=2)]
+    hole = apy.window_report(rows, start_ms=0, end_ms=end)
+    assert hole["nulls"] == [{"block": 720, "reason": "no_stake"}]
+    assert [split["kind"] for split in hole["splits"]] == ["pool_reset"]
+    assert hole["coverage"] == 0.5
+    swapped = apy.window_report([opening(), epoch(1), epoch(2, hotkey=bytes(32))], start_ms=0, end_ms=2 * EPOCH_MS)
+    assert swapped["splits"] == [{"block": 720, "kind": "hotkey_swap"}]
+    reused = [opening(), epoch(1), epoch(2, registered_at=700, registration_counter=2)]
+    replaced = apy.window_report(reused, start_ms=0, end_ms=2 * EPOCH_MS)
+    assert replaced["splits"] == [{"block": 720, "kind": "subnet_replaced"}]
+    assert (replaced["growth"], replaced["reason"]) == (None, "subnet_replaced")
+    idle = apy.window_report([opening(), epoch(1, epoch=False, stake=10**9)], start_ms=0, end_ms=EPOCH_MS)
+    assert (idle["epochs"], idle["growth"]) == (0, 0.0)
+
+
+def test_bad_observations_say_which() -> None:
+    cases: list[tuple[list[Any], str]] = [
+        ([{"timestamp_ms": 0}], "observation 0 has no `block`"),
+        ([epoch(1), epoch(1)], "observation 1 is of block 360"),
+        ([epoch(1), epoch(2, timestamp_ms=1)], "row 1 is of 1 ms"),
+        ([epoch(1, dividend=-1)], "`dividend` of observation 0"),
+        ([epoch(1, shares="many")], "`shares` of observation 0"),
+        ([epoch(0), epoch(1, hotkey="nobody")], "`hotkey` of observation 1"),
+        ([epoch(1, hotkey=b"short")], "`hotkey` of observation 0"),
+        ([epoch(1, spot_price="dear")], "`spot_price` of observation 0"),
+    ]
+    for rows, text in cases:
+        with pytest.raises(sentinel.ApyError, match=text):
+            apy.window_report(rows, start_ms=0, end_ms=EPOCH_MS)
+    with pytest.raises(TypeError, match="observation 0 is no dictionary"):
+        apy.window_report([7], start_ms=0, end_ms=EPOCH_MS)  # type: ignore[list-item]
+    nothing = apy.window_report([], start_ms=0, end_ms=EPOCH_MS)
+    assert (nothing["growth"], nothing["reason"]) == (None, "no_epochs")
+
+
 def test_the_examples_in_the_documentation() -> None:
     parser, runner = doctest.DocTestParser(), doctest.DocTestRunner()
     for name in ["", *apy.__all__]:

@@ -1,11 +1,13 @@
 //! `block hyperparameters` and `subnet hyperparameters`: the settings of every subnet, or of one.
 
+pub(crate) mod changes;
+
 use std::io::Write;
 
 use sentinel_core::chain::NetUid;
 use sentinel_core::decode::Runtime;
 use sentinel_core::source::{BlockSource, BlockSourceExt};
-use sentinel_core::subnet::hyperparameters::{self, Changes, Hyperparameter, Raw, SubnetHyperparameters};
+use sentinel_core::subnet::hyperparameters::{self, Changes, Hyperparameter, SubnetHyperparameters};
 use serde::Serialize;
 
 use super::moment::{timestamp, title};
@@ -142,9 +144,5 @@ fn each(subnets: &[SubnetHyperparameters]) -> impl Iterator<Item = (String, &Hyp
 }
 
 fn raw(parameter: &Hyperparameter) -> String {
-    match parameter.raw {
-        Raw::Bool(raw) => raw.to_string(),
-        Raw::Unsigned(raw) => raw.to_string(),
-        Raw::Signed(raw) => raw.to_string(),
-    }
+    parameter.raw.to_string()
 }

@@ -8,12 +8,8 @@ use crate::output;
 
 /// `Timestamp.Now` in milliseconds; `None` before the clock was first set, and where a recording does not have it.
 pub(crate) async fn timestamp(source: &dyn BlockSource, at: &BlockRef) -> Result<Option<u64>, CliError> {
-    let key = sentinel_core::decode::storage_prefix("Timestamp", "Now");
-    match source.value(at, key.to_vec().into()).await {
-        Ok(value) => {
-            let ms = value.and_then(|bytes| Some(u64::from_le_bytes(bytes.as_ref().try_into().ok()?)));
-            Ok(ms.filter(|ms| *ms > 0))
-        }
+    match source.timestamp(at).await {
+        Ok(time) => Ok(time),
         Err(SourceError::NotRecorded { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }

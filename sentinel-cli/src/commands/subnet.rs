@@ -27,7 +27,7 @@ pub(crate) async fn run(common: &Common, command: &Subnet, out: &mut dyn Write) 
             apy::check(common, args)?;
         }
         Subnet::List => common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet list")?,
-        Subnet::Hyperparameters => common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet hyperparameters")?,
+        Subnet::Hyperparameters(_) => common.refuse(&[Flag::Mechanism, Flag::Lite], "subnet hyperparameters")?,
         Subnet::Metagraph => drop(common.one_subnet("subnet metagraph")?),
         Subnet::Dividends => {
             common.refuse(&[Flag::Lite], "subnet dividends")?;
@@ -45,7 +45,10 @@ pub(crate) async fn run(common: &Common, command: &Subnet, out: &mut dyn Write) 
             apy::run(common, args, &apy::Origin { network, simulated }, &*source, out).await?;
         }
         Subnet::List => list::run(common, &*source, out).await?,
-        Subnet::Hyperparameters => {
+        Subnet::Hyperparameters(args) => {
+            if let Some(since) = args.since {
+                return hyperparameters::changes::run(common, args, since, &*source, out).await.map(|()| Exit::Done);
+            }
             return hyperparameters::run(common, &*source, hyperparameters::Detail::Changes, out).await;
         }
         Subnet::Metagraph => metagraph::run(common, &*source, out).await?,

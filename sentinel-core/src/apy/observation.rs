@@ -76,6 +76,14 @@ pub struct Observation {
     pub spot: Option<Spot>,
 }
 
+impl Generation {
+    /// Whether both are the same subnet; a runtime that did not count says nothing against it.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let counted = self.counter.zip(other.counter).is_none_or(|(one, two)| one == two);
+        counted && self.registered_at == other.registered_at
+    }
+}
+
 impl Pool {
     /// What separates this pool from that of an earlier observation; `None` for the same one.
     pub fn split_from(&self, earlier: &Self) -> Option<Split> {
@@ -83,8 +91,7 @@ impl Pool {
         fn differ(one: Option<u64>, two: Option<u64>) -> bool {
             one.zip(two).is_some_and(|(one, two)| one != two)
         }
-        let (new, old) = (self.generation, earlier.generation);
-        if new.registered_at != old.registered_at || differ(new.counter, old.counter) {
+        if !self.generation.is_same_as(&earlier.generation) {
             Some(Split::SubnetReplaced)
         } else if self.hotkey != earlier.hotkey {
             Some(Split::HotkeySwap)

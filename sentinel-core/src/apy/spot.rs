@@ -68,6 +68,18 @@ impl Spot {
         }
     }
 
+    /// A price that is known as a number only, such as one that was written down, to 63 binary places: all of its digits down to
+    /// some 0.0005. `None` for none above 0.
+    pub fn of_price(price: f64) -> Option<Self> {
+        if !(price > 0.0 && price.is_finite()) {
+            return None;
+        }
+        // The number as tao / 2^shift: what is beyond these bounds is no price.
+        let shift = (62 - i64::from(ilogb(price))).clamp(0, 63);
+        let tao = (price * 2f64.powi(shift as i32)).round();
+        (tao >= 1.0 && tao < 2f64.powi(64)).then_some(Self::Reserves { tao: tao as u64, alpha: 1 << shift })
+    }
+
     /// TAO for one alpha; `None` where a pool is empty.
     pub fn price(&self) -> Option<f64> {
         let (numerator, denominator) = self.parts()?;
@@ -109,4 +121,29 @@ impl Spot {
 
 fn common_divisor(one: u64, other: u64) -> u64 {
     if other == 0 { one } else { common_divisor(other, one % other) }
+}
+
+/// The power of two below a positive number.
+fn ilogb(number: f64) -> i32 {
+    let exponent = (number.to_bits() >> 52) as i32 & 0x7ff;
+    exponent - 1023
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spot;
+
+    #[test]
+    fn a_written_price_is_itself_again() {
+        for price in [0.1 + 0.2, 1.0, 0.05, 7.5, 1e-3, 123_456.789, 1e9] {
+            assert_eq!(Spot::of_price(price).and_then(|spot| spot.price()), Some(price), "{price}");
+        }
+        for (price, apart) in [(1e-6, 1e-12), (1e-15, 1e-3)] {
+            let tiny = Spot::of_price(price).and_then(|spot| spot.price()).unwrap_or_default();
+            assert!((tiny / price - 1.0).abs() < apart, "{tiny}");
+        }
+        for none in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, 1e-300] {
+            assert_eq!(Spot::of_price(none), None, "{none}");
+        }
+    }
 }

@@ -74,7 +74,7 @@ pub use super::raw::Window;
 pub use block_rows::{BlockRow, EventRow, ExtrinsicRow, FindingRow};
 pub use cell::Digits;
 pub use extract::{BlockReader, BlockRows};
-pub use rows::{ApyRow, EpochRow, HyperparameterRow, NeuronRow, WeightRow};
+pub use rows::{ApyRow, EpochRow, HyperparameterChangeRow, HyperparameterRow, NeuronRow, WeightRow};
 pub use text::JsonText;
 
 /// The version of all schemas, in keys and in files. A change of any column is another version.
@@ -94,6 +94,8 @@ pub enum Dataset {
     Findings,
     /// Settings of subnets: [`HyperparameterRow`].
     Hyperparameters,
+    /// What changed in settings of subnets: [`HyperparameterChangeRow`].
+    HyperparameterChanges,
     /// Neurons: [`NeuronRow`].
     Neurons,
     /// Weights and bonds: [`WeightRow`].
@@ -128,6 +130,10 @@ macro_rules! with_row {
                 type $row = HyperparameterRow;
                 $body
             }
+            Dataset::HyperparameterChanges => {
+                type $row = HyperparameterChangeRow;
+                $body
+            }
             Dataset::Neurons => {
                 type $row = NeuronRow;
                 $body
@@ -150,12 +156,13 @@ macro_rules! with_row {
 
 impl Dataset {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Blocks,
         Self::Extrinsics,
         Self::Events,
         Self::Findings,
         Self::Hyperparameters,
+        Self::HyperparameterChanges,
         Self::Neurons,
         Self::Weights,
         Self::Epochs,
@@ -170,6 +177,7 @@ impl Dataset {
             Self::Events => "events",
             Self::Findings => "findings",
             Self::Hyperparameters => "hyperparameters",
+            Self::HyperparameterChanges => "hyperparameter_changes",
             Self::Neurons => "neurons",
             Self::Weights => "weights",
             Self::Epochs => "epochs",
@@ -319,10 +327,12 @@ pub fn key(
     Key::new(format!("{network}/{dataset}/v{SCHEMA}/{subnet}{window}.{}", form.extension()))
 }
 
-/// The rows in the order of their dataset.
+/// The rows in the order of their dataset. Rows of one place, which can come of two readings or of a name that the chain
+/// gave twice, are told apart by all they say, so that the order they came in never shows.
 fn sorted<R: Row>(rows: &[R]) -> Vec<&R> {
+    let text = |row: &R| serde_json::to_string(row).unwrap_or_default();
     let mut sorted: Vec<&R> = rows.iter().collect();
-    sorted.sort_by(|one, other| one.order(other));
+    sorted.sort_by(|one, other| one.order(other).then_with(|| text(one).cmp(&text(other))));
     sorted
 }
 

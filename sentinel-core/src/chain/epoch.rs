@@ -89,6 +89,15 @@ impl Schedule {
         }
     }
 
+    /// The epoch that this block lies in; `None` where the tempo is 0. The stateful rule knows that of the block whose state
+    /// it is from, which begins with the last slot of its clock.
+    pub fn span(&self, block: u64) -> Option<EpochSpan> {
+        match self {
+            Self::Modulo(schedule) => schedule.span(block),
+            Self::Stateful(schedule) => schedule.span().filter(|_| block == schedule.at),
+        }
+    }
+
     /// Blocks from one epoch to the next; `None` where the tempo is 0.
     pub fn period(&self) -> Option<u64> {
         match self {

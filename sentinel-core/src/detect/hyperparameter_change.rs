@@ -2,8 +2,6 @@
 //!
 //! State is the only complete witness: many setters emit no event, and a migration changes values without any call.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,10 +10,8 @@ use super::{BlockContext, Cadence, DetectError, Detector, Finding, FindingId, In
 use crate::chain::{BlockHash, BlockId, NetUid};
 use crate::source::SourceError;
 use crate::subnet::SubnetError;
+use crate::subnet::hyperparameters::history::Setters;
 use crate::subnet::hyperparameters::{self, Hyperparameter, Raw, SubnetHyperparameters, Unit};
-
-/// Values that the chain moves by itself, all the time.
-const AUTOMATIC: [&str; 2] = ["burn", "difficulty"];
 
 /// Compares the hyperparameters of every subnet with those one block earlier.
 ///
@@ -78,8 +74,8 @@ impl Detector for HyperparameterChange {
             }
         };
         let changes = before.map(|before| changes(before, &now)).unwrap_or_default();
-        let setters = if changes.is_empty() { BTreeMap::new() } else { setters(block) };
-        let findings = changes.iter().map(|change| finding(block, self.name(), change, &setters)).collect();
+        let setters = (!changes.is_empty()).then(|| Setters::of(block.index()));
+        let findings = changes.iter().map(|change| finding(block, self.name(), change, setters.as_ref())).collect();
         self.last = Some((block.at().hash, now));
         Ok(findings)
     }
@@ -160,7 +156,7 @@ fn changes<'a>(before: &'a [SubnetHyperparameters], now: &'a [SubnetHyperparamet
         let Some(old_subnet) = before.iter().find(|old| old.netuid == subnet.netuid) else { continue };
         for new in &subnet.hyperparameters {
             let Some(old) = old_subnet.get(&new.name) else { continue };
-            if old.raw != new.raw && !AUTOMATIC.contains(&new.name.as_str()) {
+            if old.raw != new.raw && !hyperparameters::is_automatic(&new.name) {
                 changes.push(Change { netuid: subnet.netuid, old, new });
             }
         }
@@ -168,39 +164,17 @@ fn changes<'a>(before: &'a [SubnetHyperparameters], now: &'a [SubnetHyperparamet
     changes
 }
 
-/// Extrinsics that set a parameter of a subnet: `(netuid, name of the setter)` to extrinsic indexes.
-fn setters(block: &BlockContext<'_>) -> BTreeMap<(u64, String), Vec<usize>> {
-    let mut setters = BTreeMap::<_, Vec<usize>>::new();
-    for at in 0..block.index().extrinsics().len() {
-        // One that does not decode cannot be told to have set anything; the change itself is found all the same.
-        let Some(Ok(facts)) = block.index().facts(at) else { continue };
-        let succeeded = matches!(facts.outcome, Some(crate::decode::Outcome::Success));
-        let nested = facts.nested();
-        let own = (nested.is_empty() && succeeded).then_some(&facts.call);
-        let inner = nested.iter().filter(|nested| nested.succeeded == Some(true)).map(|nested| nested.call);
-        for call in own.into_iter().chain(inner) {
-            let netuid = call.arg("netuid").and_then(crate::decode::Value::as_u64);
-            if let (Some(netuid), Some(setter)) = (netuid, call.name.strip_prefix("sudo_set_")) {
-                setters.entry((netuid, setter.to_owned())).or_default().push(at);
-            }
-        }
-    }
-    setters
-}
-
 fn finding(
     block: &BlockContext<'_>,
     detector: &'static str,
     change: &Change<'_>,
-    setters: &BTreeMap<(u64, String), Vec<usize>>,
+    setters: Option<&Setters<'_, '_, '_>>,
 ) -> Finding {
     let Change { netuid, old, new } = change;
     let at = block.at();
     let subject = Subject { netuid: Some(*netuid), parameter: Some(new.name.clone()), ..Subject::default() };
-    let extrinsic = hyperparameters::setters_of(&new.name)
-        .filter_map(|setter| setters.get(&(u64::from(netuid.0), setter.to_owned())))
-        .flatten()
-        .max()
+    let extrinsic = setters
+        .and_then(|setters| setters.cause(*netuid, &new.name).extrinsic)
         .map(|index| format!("{}-{index:04}", at.number));
     let by = match &extrinsic {
         Some(id) => format!("Extrinsic {id} set it."),

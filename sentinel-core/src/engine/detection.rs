@@ -82,9 +82,8 @@ impl Detection {
     }
 
     pub(super) fn snapshots(&self) -> BTreeMap<String, HexBytes> {
-        let snapshot =
-            |detector: &Box<dyn Detector>| Some((detector.name().to_owned(), HexBytes(detector.snapshot()?)));
-        self.detectors.iter().filter_map(snapshot).collect()
+        let kept = self.detectors.iter().filter_map(|own| Some((own.name().to_owned(), HexBytes(own.snapshot()?))));
+        kept.collect()
     }
 
     pub(super) fn restore(&mut self, snapshots: &BTreeMap<String, HexBytes>) {

@@ -19,7 +19,7 @@ use crate::source::BlockSource;
 use crate::subnet::SubnetError;
 use crate::subnet::epochs::{clocks, discover};
 use crate::subnet::metagraph::{self, Depth};
-use crate::subnet::returns::{self, Span};
+use crate::subnet::returns::{self, BlockInputs, Span};
 
 /// Subnets read at once: by a run that is gentle, and by one that is not.
 const FEW: usize = 2;
@@ -124,29 +124,14 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
 
 /// One part of those of all subnets: a block that several had an epoch in stands in each of them, with other rows.
 pub(super) fn merged(parts: &[Part]) -> Result<Part, ArtifactError> {
-    let mut rows: BTreeMap<u64, BlockRowsOf> = BTreeMap::new();
+    let mut all = Told::default();
     for part in parts {
-        for at in part.blocks() {
-            rows.entry(at.number).or_insert_with(|| (*at, Vec::new(), Vec::new(), Vec::new()));
-        }
-        for row in part.rows::<EpochRow>()? {
-            rows.entry(row.block).and_modify(|of| of.1.push(row));
-        }
-        for row in part.rows::<NeuronRow>()? {
-            rows.entry(row.block).and_modify(|of| of.2.push(row));
-        }
-        for row in part.rows::<ApyRow>()? {
-            rows.entry(row.block_end).and_modify(|of| of.3.push(row));
-        }
+        part.blocks().iter().for_each(|at| all.begin(*at));
+        all.epochs(part.rows()?);
+        all.neurons(part.rows()?);
+        all.apy(part.rows()?);
     }
-    let mut all = PartBuilder::new();
-    for (_, (at, epochs, neurons, apy)) in rows {
-        all.begin(at)?;
-        all.rows(epochs)?;
-        all.rows(neurons)?;
-        all.rows(apy)?;
-    }
-    all.finish()
+    all.part()
 }
 
 /// How many epochs each subnet may have in the window.
@@ -192,64 +177,113 @@ async fn unit(
     last: BlockRef,
     netuid: NetUid,
 ) -> Result<Unit, Failure> {
-    let mut rows: BTreeMap<u64, (BlockRef, Vec<EpochRow>, Vec<NeuronRow>, Vec<ApyRow>)> = BTreeMap::new();
-    // Blocks with an epoch, and their times.
-    let mut epochs: BTreeMap<u64, u64> = BTreeMap::new();
-    let length = window.last() - window.first().max(2) + 1;
-    match returns::window(source, &last, netuid, Span::Blocks(length.max(1)), &mut |_| {}).await {
+    let mut told = Told::default();
+    let read = returned(source, job, window, last, netuid, &mut told).await?;
+    let wanted = |block: &&BlockInputs| {
+        let ran = block.subnets.iter().any(|subnet| subnet.clock.ran_here());
+        ran && window.blocks().contains(&block.at.number) && job.considers(block.at.number)
+    };
+    let mut epochs = 0;
+    for block in read.iter().filter(wanted) {
+        epochs += 1;
+        told.begin(block.at);
+        let mut rows = EpochRow::of(block);
+        let of_old = job.outputs.has(Dataset::Epochs) && !block.is_dynamic;
+        if of_old || job.outputs.has(Dataset::Neurons) {
+            let found = metagraph::read(source, &block.at, netuid, Depth::Lite).await?;
+            if of_old {
+                rows.extend(block.subnets.iter().flat_map(|subnet| EpochRow::of_metagraph(&found, block, subnet)));
+            }
+            if job.outputs.has(Dataset::Neurons) {
+                told.neurons(NeuronRow::of(&found, Some(block.timestamp_ms)));
+            }
+        }
+        if job.outputs.has(Dataset::Epochs) {
+            told.epochs(rows);
+        }
+    }
+    Ok(Unit { part: told.part()?, epochs })
+}
+
+/// The blocks of a subnet in which something was read, and what its stakers earned in the window.
+async fn returned(
+    source: &dyn BlockSource,
+    job: &Job,
+    window: Window,
+    last: BlockRef,
+    netuid: NetUid,
+    told: &mut Told,
+) -> Result<Vec<BlockInputs>, Failure> {
+    let length = (window.last() + 1).saturating_sub(window.first().max(2)).max(1);
+    match returns::window(source, &last, netuid, Span::Blocks(length), &mut |_| {}).await {
         Ok(returns) => {
-            for block in &returns.read {
-                let ran = block.subnets.iter().any(|subnet| subnet.clock.ran_here());
-                let at = block.at.number;
-                if ran && at >= window.first() && job.considers(at) {
-                    epochs.insert(at, block.timestamp_ms);
-                    rows.entry(at).or_insert_with(|| (block.at, Vec::new(), Vec::new(), Vec::new())).1 =
-                        EpochRow::of(block);
-                }
-            }
             if job.outputs.has(Dataset::Apy) {
-                let found = ApyRow::of(&returns);
                 let end = if returns.last == last.number { last } else { pinned(source, returns.last).await? };
-                rows.entry(end.number).or_insert_with(|| (end, Vec::new(), Vec::new(), Vec::new())).3 = found;
+                told.begin(end);
+                told.apy(ApyRow::of(&returns));
             }
+            Ok(returns.read)
         }
         // It began or ended inside the window: its epochs are there, and no window of returns.
         Err(SubnetError::NoSuchSubnet { .. } | SubnetError::NotYet { .. } | SubnetError::WindowTooLong { .. }) => {
+            let mut read = Vec::new();
             for epoch in discover(source, netuid, window.blocks()).await?.epochs {
-                if job.considers(epoch.block) {
-                    let at = pinned(source, epoch.block).await?;
-                    let inputs = returns::inputs(source, &at, &[netuid], &[]).await?;
-                    epochs.insert(epoch.block, inputs.timestamp_ms);
-                    rows.insert(epoch.block, (at, EpochRow::of(&inputs), Vec::new(), Vec::new()));
-                }
+                let at = pinned(source, epoch.block).await?;
+                read.push(returns::inputs(source, &at, &[netuid], &[]).await?);
             }
+            Ok(read)
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    if job.outputs.has(Dataset::Neurons) {
-        for (block, timestamp_ms) in &epochs {
-            if let Some((at, _, neurons, _)) = rows.get_mut(block) {
-                let found = metagraph::read(source, at, netuid, Depth::Lite).await?;
-                *neurons = NeuronRow::of(&found, Some(*timestamp_ms));
-            }
-        }
-    }
-    Ok(Unit { part: part(job, rows)?, epochs: epochs.len() as u64 })
 }
 
-type BlockRowsOf = (BlockRef, Vec<EpochRow>, Vec<NeuronRow>, Vec<ApyRow>);
+/// Rows by their blocks.
+#[derive(Debug, Default)]
+struct Told(BTreeMap<u64, OfBlock>);
 
-fn part(job: &Job, rows: BTreeMap<u64, BlockRowsOf>) -> Result<Part, ArtifactError> {
-    let mut part = PartBuilder::new();
-    for (_, (at, epochs, neurons, apy)) in rows {
-        part.begin(at)?;
-        if job.outputs.has(Dataset::Epochs) {
-            part.rows(epochs)?;
-        }
-        part.rows(neurons)?;
-        part.rows(apy)?;
+#[derive(Debug)]
+struct OfBlock {
+    at: BlockRef,
+    epochs: Vec<EpochRow>,
+    neurons: Vec<NeuronRow>,
+    apy: Vec<ApyRow>,
+}
+
+impl Told {
+    /// Rows of this block may follow.
+    fn begin(&mut self, at: BlockRef) {
+        let new = OfBlock { at, epochs: Vec::new(), neurons: Vec::new(), apy: Vec::new() };
+        self.0.entry(at.number).or_insert(new);
     }
-    part.finish()
+
+    fn epochs(&mut self, rows: Vec<EpochRow>) {
+        for row in rows {
+            self.0.entry(row.block).and_modify(|block| block.epochs.push(row));
+        }
+    }
+
+    fn neurons(&mut self, rows: Vec<NeuronRow>) {
+        for row in rows {
+            self.0.entry(row.block).and_modify(|block| block.neurons.push(row));
+        }
+    }
+
+    fn apy(&mut self, rows: Vec<ApyRow>) {
+        for row in rows {
+            self.0.entry(row.block_end).and_modify(|block| block.apy.push(row));
+        }
+    }
+
+    fn part(self) -> Result<Part, ArtifactError> {
+        let mut part = PartBuilder::new();
+        for block in self.0.into_values() {
+            part.begin(block.at)?;
+            part.rows(block.epochs)?;
+            part.rows(block.neurons)?;
+            part.rows(block.apy)?;
+        }
+        part.finish()
+    }
 }
 
 async fn pinned(source: &dyn BlockSource, block: u64) -> Result<BlockRef, Failure> {
@@ -262,14 +296,10 @@ mod tests {
 
     #[test]
     fn a_batch_has_a_subnet_and_no_more_epochs_than_it_may() {
-        let planned = |expected: &[usize]| {
-            expected
-                .iter()
-                .enumerate()
-                .map(|(netuid, expected)| Planned { netuid: NetUid(netuid as u16), expected: *expected })
-        };
         let sizes = |expected: &[usize], size| {
-            batches(planned(expected).collect(), size).iter().map(Vec::len).collect::<Vec<_>>()
+            let planned =
+                |(netuid, expected): (usize, &usize)| Planned { netuid: NetUid(netuid as u16), expected: *expected };
+            batches(expected.iter().enumerate().map(planned).collect(), size).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[3, 3, 3, 3], 10), [3, 1]);
         assert_eq!(sizes(&[30, 3, 3], 10), [1, 2]);

@@ -129,12 +129,19 @@ impl Gatherer {
     }
 
     /// What the epochs that ran in this block gave.
-    pub(super) async fn epochs(&self, at: &BlockRef, ran: &[NetUid]) -> Result<Vec<EpochRow>, Failure> {
+    async fn epochs(&self, at: &BlockRef, ran: &[NetUid]) -> Result<Vec<EpochRow>, Failure> {
         if ran.is_empty() {
             return Ok(Vec::new());
         }
         let inputs = returns::inputs(&*self.source, at, ran, &[]).await?;
-        Ok(EpochRow::of(&inputs))
+        let mut rows = EpochRow::of(&inputs);
+        if !inputs.is_dynamic {
+            for subnet in &inputs.subnets {
+                let found = metagraph::read(&*self.source, at, subnet.clock.netuid, Depth::Lite).await?;
+                rows.extend(EpochRow::of_metagraph(&found, &inputs, subnet));
+            }
+        }
+        Ok(rows)
     }
 
     /// The subnets that are wanted and were there at either of two blocks.

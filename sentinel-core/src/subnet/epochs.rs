@@ -3,7 +3,7 @@
 mod discover;
 
 use crate::apy::Generation;
-use crate::chain::epoch::{ModuloSchedule, Rule, SafetyNet, Schedule, StatefulSchedule};
+use crate::chain::epoch::{EpochSpan, ModuloSchedule, Rule, SafetyNet, Schedule, StatefulSchedule};
 use crate::chain::{BlockRef, NetUid};
 use crate::decode::Runtime;
 use crate::source::{BlockSource, BlockSourceExt};
@@ -66,6 +66,12 @@ impl EpochClock {
             }),
             _ => Schedule::Modulo(ModuloSchedule { netuid: self.netuid, tempo: self.tempo }),
         }
+    }
+
+    /// The epoch that this block lies in, from the last one to the next that is due when nothing intervenes: what a
+    /// [`SnapshotPlan`](crate::chain::epoch::SnapshotPlan) asks of a block as it comes. `None` for root, and for a tempo of 0.
+    pub fn span(&self) -> Option<EpochSpan> {
+        (self.exists && self.netuid.0 != 0).then(|| self.schedule().span(self.block)).flatten()
     }
 
     /// The block in which the next epoch is due when nothing intervenes; `None` for never, and for root.

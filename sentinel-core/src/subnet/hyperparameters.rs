@@ -7,9 +7,14 @@
 mod answer;
 mod catalog;
 mod changes;
+pub mod history;
 mod layout;
 #[cfg(feature = "source")]
 mod read;
+#[cfg(feature = "source")]
+mod stored;
+
+use std::fmt;
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
@@ -17,7 +22,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use crate::chain::{NetUid, Rao};
 
 pub use answer::{Api, decode_answer};
-pub use catalog::{setters_of, storage_items, unit_of};
+pub use catalog::{is_automatic, setters_of, storage_items, unit_of};
 pub use changes::Changes;
 #[cfg(feature = "source")]
 pub use read::{read, stored};
@@ -90,6 +95,16 @@ pub enum Raw {
     Signed(i128),
 }
 
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(raw) => raw.fmt(f),
+            Self::Unsigned(raw) => raw.fmt(f),
+            Self::Signed(raw) => raw.fmt(f),
+        }
+    }
+}
+
 /// One hyperparameter.
 ///
 /// Serializes as `{name, raw, value, unit}`, where `value` is the raw value in its unit: a share of one, TAO, blocks.
@@ -101,6 +116,16 @@ pub struct Hyperparameter {
     pub raw: Raw,
     /// What the raw value counts.
     pub unit: Unit,
+}
+
+/// A value in its unit, as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Scaled {
+    /// A share of one, TAO, a factor.
+    Fraction(f64),
+    /// What counts whole things, or nothing.
+    Plain(Raw),
 }
 
 /// The hyperparameters of one subnet.
@@ -138,6 +163,18 @@ impl Hyperparameter {
         }
     }
 
+    /// The value in its unit as JSON has it: a fraction where the raw value counts parts of something, else the raw value.
+    pub fn scaled(&self) -> Scaled {
+        let fraction = match (self.raw, self.unit) {
+            (
+                Raw::Unsigned(_),
+                Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao,
+            ) => self.value().parse().ok(),
+            _ => None,
+        };
+        fraction.map_or(Scaled::Plain(self.raw), Scaled::Fraction)
+    }
+
     /// The value for people: with its unit, where that is not plain.
     pub fn display(&self) -> String {
         let value = self.value();
@@ -171,16 +208,7 @@ impl Serialize for Hyperparameter {
         let mut fields = serializer.serialize_struct("Hyperparameter", 4)?;
         fields.serialize_field("name", &self.name)?;
         fields.serialize_field("raw", &self.raw)?;
-        let fraction = match self.unit {
-            Unit::U16 | Unit::U64 | Unit::PerMillion | Unit::PerMille | Unit::Fixed128 | Unit::Rao => {
-                self.value().parse::<f64>().ok()
-            }
-            _ => None,
-        };
-        match (self.raw, fraction) {
-            (Raw::Unsigned(_), Some(value)) => fields.serialize_field("value", &value)?,
-            (raw, _) => fields.serialize_field("value", &raw)?,
-        }
+        fields.serialize_field("value", &self.scaled())?;
         fields.serialize_field("unit", &self.unit)?;
         fields.end()
     }

@@ -24,6 +24,7 @@ share_growth = _apy.share_growth
 single_epoch_estimate = _apy.single_epoch_estimate
 spot_price = _apy.spot_price
 tao_growth = _apy.tao_growth
+window_report = _apy.window_report
 window_returns = _apy.window_returns
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "single_epoch_estimate",
     "spot_price",
     "tao_growth",
+    "window_report",
     "window_returns",
 ]

@@ -1,7 +1,7 @@
 # The types of `sentinel.apy`; what each function does is said in its docstring.
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 from typing_extensions import Buffer
 
@@ -20,6 +20,7 @@ __all__ = [
     "single_epoch_estimate",
     "spot_price",
     "tao_growth",
+    "window_report",
     "window_returns",
 ]
 
@@ -49,6 +50,40 @@ class _Windows(TypedDict):
     covered_ms: list[int]
     window_ms: list[int]
 
+class _Figures(TypedDict):
+    apy: float | None
+    apr: float | None
+    growth: float | None
+    coverage: float
+    epochs: int
+    missing_epochs: int
+    reason: str | None
+    overflow: bool
+    short: bool
+    covered_ms: int
+    window_ms: int
+
+class _Check(TypedDict):
+    by_price: float | None
+    by_epochs: float | None
+    difference: float | None
+    rounding: float
+    agrees: bool
+
+class _Split(TypedDict):
+    block: int
+    kind: Literal["hotkey_swap", "pool_reset", "subnet_replaced"]
+
+class _Null(TypedDict):
+    block: int
+    reason: str
+
+class _Report(_Figures):
+    tao: _Figures
+    check: _Check | None
+    splits: list[_Split]
+    nulls: list[_Null]
+
 DEFAULT_TAKE: int
 SECONDS_PER_YEAR: int
 
@@ -73,6 +108,7 @@ def spot_price(
     balancer_quote: int | None = None,
 ) -> float | None: ...
 def tao_growth(alpha_growth: float, price0: float, price1: float) -> float | None: ...
+def window_report(observations: Iterable[Mapping[str, Any]], *, start_ms: int, end_ms: int) -> _Report: ...
 def window_returns(
     dividend: _Column,
     stake_after: _Column,

@@ -1,7 +1,6 @@
 //! `subnet apy`: what stakers of each validator earned over a window.
 
 mod plot;
-mod progress;
 mod spark;
 
 use std::io::{self, IsTerminal, Write};
@@ -14,9 +13,9 @@ use sentinel_core::subnet::returns::{self, Span, SubnetReturns, ValidatorReturn}
 use serde::Serialize;
 
 use crate::args::Common;
+use crate::commands::progress::Progress;
 use crate::exit::CliError;
 use crate::output::{self, Format};
-use progress::Progress;
 
 /// Flags of `subnet apy`.
 #[derive(Debug, clap::Args)]
@@ -120,8 +119,9 @@ async fn read(
     at: &BlockRef,
     netuid: NetUid,
 ) -> Result<SubnetReturns, CliError> {
-    let mut progress = Progress::new(common.quiet, netuid);
-    let returns = returns::window(source, at, netuid, args.window, &mut |step| progress.show(step)).await;
+    let mut progress = Progress::new(common.quiet, format!("subnet {netuid}"), "epochs");
+    let returns =
+        returns::window(source, at, netuid, args.window, &mut |step| progress.show(step.done, step.total)).await;
     progress.end();
     Ok(returns?)
 }

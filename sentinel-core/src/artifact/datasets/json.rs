@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use arrow_array::RecordBatch;
 
 use super::{
-    ApyRow, BlockRow, Dataset, EpochRow, EventRow, ExtrinsicRow, FindingRow, HyperparameterRow, NeuronRow, Row,
-    WeightRow, encode_error, sorted, with_row,
+    ApyRow, BlockRow, Dataset, EpochRow, EventRow, ExtrinsicRow, FindingRow, HyperparameterChangeRow,
+    HyperparameterRow, NeuronRow, Row, WeightRow, encode_error, sorted, with_row,
 };
 use crate::artifact::ArtifactError;
 use crate::storage::Key;

@@ -144,8 +144,12 @@ record! {
         hotkey: AccountId,
         /// Its number on the subnet; null where it is not registered there.
         uid: Option<u16>,
-        /// What its stakers were paid, without the operator's take; null where the chain has no row.
+        /// What its stakers were paid, without the operator's take; null where the chain has no row, and before dynamic TAO.
         dividend: Option<u64>,
+        /// Its share of the dividends of all, of 65,535; before dynamic TAO, where that is what the chain keeps.
+        dividend_share: Option<u16>,
+        /// What it was given as a neuron, dividend and incentive together; before dynamic TAO.
+        emission: Option<u64>,
         /// The stake just after the dividend and the operator's take were added to it.
         stake_after: Option<u64>,
         /// The stake in the state of the block.
@@ -214,5 +218,39 @@ record! {
         tao_growth: Option<f64>,
         /// Why there is no yield in TAO.
         tao_reason: Option<String>,
+    }
+}
+
+record! {
+    /// One hyperparameter of one subnet that one block changed.
+    HyperparameterChangeRow of HyperparameterChanges at block sorted by (netuid, block, name) {
+        /// The block.
+        block: u64,
+        /// Its time.
+        timestamp_ms: Option<u64>,
+        /// The subnet.
+        netuid: NetUid,
+        /// Name, as the runtime API spells it.
+        name: String,
+        /// The raw value before, as in the dataset of hyperparameters; null where the runtime before did not have it.
+        old_raw: Option<String>,
+        /// The value before in its unit.
+        old_value: Option<f64>,
+        /// The raw value since; null where the runtime no longer has it.
+        new_raw: Option<String>,
+        /// The value since in its unit.
+        new_value: Option<f64>,
+        /// What the raw values count.
+        unit: String,
+        /// The extrinsic behind it: `1234-0007`. Null where no extrinsic of the block did it.
+        extrinsic: Option<String>,
+        /// The call that set it: `AdminUtils.sudo_set_tempo`. Null where the block does not say.
+        call: Option<String>,
+        /// Events that tell of it, with commas between them; null where none does.
+        events: Option<String>,
+        /// The spec version before, where another runtime wrote this block.
+        old_runtime: Option<u32>,
+        /// The spec version since, where another runtime wrote this block.
+        new_runtime: Option<u32>,
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::rows::{HyperparameterRow, NeuronRow, WeightRow};
+use super::rows::{HyperparameterChangeRow, HyperparameterRow, NeuronRow, WeightRow};
 use crate::chain::{AccountId, BlockRef};
 use crate::subnet::Metagraph;
+use crate::subnet::hyperparameters::history::Change;
 use crate::subnet::hyperparameters::{Hyperparameter, Raw, SubnetHyperparameters};
 use crate::subnet::metagraph::{Axon, Mechanism, Neuron};
 use crate::subnet::weights::SubnetWeights;
@@ -17,18 +18,44 @@ impl HyperparameterRow {
             timestamp_ms,
             netuid: subnet.netuid,
             name: parameter.name.clone(),
-            raw: match parameter.raw {
-                Raw::Bool(raw) => raw.to_string(),
-                Raw::Unsigned(raw) => raw.to_string(),
-                Raw::Signed(raw) => raw.to_string(),
-            },
-            value: match parameter.raw {
-                Raw::Bool(raw) => Some(f64::from(u8::from(raw))),
-                _ => parameter.value().parse().ok(),
-            },
+            raw: parameter.raw.to_string(),
+            value: number(parameter),
             unit: parameter.unit.word().to_owned(),
         };
         subnet.hyperparameters.iter().map(row).collect()
+    }
+}
+
+/// The value in its unit as a number; 1 and 0 for true and false.
+fn number(parameter: &Hyperparameter) -> Option<f64> {
+    match parameter.raw {
+        Raw::Bool(raw) => Some(f64::from(u8::from(raw))),
+        _ => parameter.value().parse().ok(),
+    }
+}
+
+impl HyperparameterChangeRow {
+    /// A change.
+    pub fn of(change: &Change) -> Self {
+        let (old, new) = (change.before(), change.after());
+        let raw = |parameter: &Option<Hyperparameter>| parameter.as_ref().map(|own| own.raw.to_string());
+        let runtimes = change.cause.runtimes;
+        Self {
+            block: change.block,
+            timestamp_ms: change.timestamp_ms,
+            netuid: change.netuid,
+            name: change.name.clone(),
+            old_raw: raw(&old),
+            old_value: old.as_ref().and_then(number),
+            new_raw: raw(&new),
+            new_value: new.as_ref().and_then(number),
+            unit: change.unit.word().to_owned(),
+            extrinsic: change.extrinsic_id(),
+            call: change.cause.call.clone(),
+            events: (!change.cause.events.is_empty()).then(|| change.cause.events.join(",")),
+            old_runtime: runtimes.map(|[old, _]| old),
+            new_runtime: runtimes.map(|[_, new]| new),
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::chunk::Chunks;
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{
-    ApyRow, BlockRow, EpochRow, EventRow, ExtrinsicRow, FindingRow, HyperparameterRow, NeuronRow, Row, WeightRow,
-    batch, encode_error,
+    ApyRow, BlockRow, EpochRow, EventRow, ExtrinsicRow, FindingRow, HyperparameterChangeRow, HyperparameterRow,
+    NeuronRow, Row, WeightRow, batch, encode_error,
 };
 use crate::artifact::raw::limits;
 
@@ -42,6 +42,7 @@ pending! {
     events: EventRow,
     findings: FindingRow,
     hyperparameters: HyperparameterRow,
+    hyperparameter_changes: HyperparameterChangeRow,
     neurons: NeuronRow,
     weights: WeightRow,
     epochs: EpochRow,

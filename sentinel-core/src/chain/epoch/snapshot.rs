@@ -47,7 +47,8 @@ impl SnapshotPlan {
 }
 
 impl Default for SnapshotPlan {
-    /// Four blocks of an epoch of the usual tempo of 360: 0, 120, 240 and the last one.
+    /// Four blocks of an epoch of the usual tempo of 360: 0, 120, 240 and the last one, which is 360 in the 361 blocks that such
+    /// an epoch had until runtime 422, and 359 since.
     fn default() -> Self {
         Self { offsets: vec![0, 120, 240], end: true }
     }

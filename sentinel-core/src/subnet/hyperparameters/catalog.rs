@@ -116,6 +116,11 @@ pub fn setters_of(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(name).chain(other)
 }
 
+/// Whether the chain moves this value by itself, all the time, so that its changes are nobody's doing.
+pub fn is_automatic(name: &str) -> bool {
+    matches!(name, "burn" | "difficulty")
+}
+
 /// The unit of a hyperparameter by its name; `None` for names this library does not know.
 pub fn unit_of(name: &str) -> Option<Unit> {
     let name = current_name(name);

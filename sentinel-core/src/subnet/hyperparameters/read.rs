@@ -1,12 +1,11 @@
 //! Reads hyperparameters from a source.
 
-use bytes::Bytes;
-
-use super::answer::{Api, decode_answer, raw};
-use super::catalog::{CATALOG, Entry, Form, current_name};
-use super::{Hyperparameter, Raw, SubnetHyperparameters, Unit};
+use super::answer::{Api, decode_answer};
+use super::catalog::current_name;
+use super::stored::from_storage;
+use super::{Hyperparameter, SubnetHyperparameters};
 use crate::chain::{BlockRef, NetUid};
-use crate::decode::{Runtime, Value};
+use crate::decode::Runtime;
 use crate::source::{BlockSource, BlockSourceExt, SourceError};
 use crate::subnet::{SubnetError, netuids};
 
@@ -108,81 +107,5 @@ fn join(subnet: &mut SubnetHyperparameters, answer: Vec<Hyperparameter>) {
         if !subnet.hyperparameters.iter().any(known) {
             subnet.hyperparameters.push(parameter);
         }
-    }
-}
-
-async fn from_storage(
-    source: &dyn BlockSource,
-    at: &BlockRef,
-    runtime: &Runtime,
-    netuids: &[NetUid],
-) -> Result<Vec<SubnetHyperparameters>, SubnetError> {
-    let present: Vec<_> = CATALOG
-        .iter()
-        .filter_map(|entry| Some((entry, runtime.storage_item("SubtensorModule", entry.item)?)))
-        .filter(|(_, item)| item.hashers().len() == 1)
-        .collect();
-    let mut keys: Vec<Bytes> = Vec::with_capacity(present.len() * netuids.len());
-    for netuid in netuids {
-        for (entry, item) in &present {
-            let key = item.key(&[&netuid.0.to_le_bytes()]).map_err(|error| SubnetError::Layout {
-                what: entry.item.to_owned(),
-                block: at.number,
-                message: error.to_string(),
-            })?;
-            keys.push(key.into());
-        }
-    }
-    let values = source.storage(at, &keys).await?;
-    let mut values = values.into_iter();
-    let mut subnets = Vec::with_capacity(netuids.len());
-    for netuid in netuids {
-        let mut hyperparameters = Vec::with_capacity(present.len());
-        for (entry, item) in &present {
-            let stored = values.next().flatten();
-            let Some(bytes) = stored.as_deref().or(item.default_bytes()) else { continue };
-            let value = item.value(runtime, bytes).to_value().map_err(|source| SubnetError::Decode {
-                what: format!("SubtensorModule.{}({netuid})", entry.item),
-                block: at.number,
-                source,
-            })?;
-            hyperparameters.extend(stored_parameter(entry, &value));
-        }
-        derive_activity_cutoff(&mut hyperparameters);
-        subnets.push(SubnetHyperparameters { netuid: *netuid, hyperparameters });
-    }
-    Ok(subnets)
-}
-
-fn stored_parameter(entry: &Entry, value: &Value) -> Option<Hyperparameter> {
-    let raw = match entry.form {
-        Form::Plain if entry.unit == Unit::Choice => return choice(entry, value),
-        Form::Plain => raw(value)?,
-        Form::OfPair(position) => raw(value.at(position)?)?,
-        Form::Yuma3 => Raw::Unsigned(if value.as_bool()? { 3 } else { 2 }),
-    };
-    Some(Hyperparameter { name: entry.name.to_owned(), raw, unit: entry.unit })
-}
-
-/// The number behind a choice; the names are in the metadata, the numbers are what calls and events carry.
-fn choice(entry: &Entry, value: &Value) -> Option<Hyperparameter> {
-    let number = match value.variant()? {
-        "Burn" | "Current" => 0,
-        "Recycle" | "Previous" => 1,
-        "Auto" => 2,
-        _ => return None,
-    };
-    Some(Hyperparameter { name: entry.name.to_owned(), raw: Raw::Unsigned(number), unit: entry.unit })
-}
-
-/// Since 423 the cutoff in blocks is a factor of the tempo: `max(1, factor × tempo / 1000)`.
-fn derive_activity_cutoff(parameters: &mut [Hyperparameter]) {
-    let find = |name: &str| parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.raw);
-    let (Some(Raw::Unsigned(factor)), Some(Raw::Unsigned(tempo))) = (find("activity_cutoff_factor"), find("tempo"))
-    else {
-        return;
-    };
-    if let Some(cutoff) = parameters.iter_mut().find(|parameter| parameter.name == "activity_cutoff") {
-        cutoff.raw = Raw::Unsigned((factor * tempo / 1000).max(1));
     }
 }

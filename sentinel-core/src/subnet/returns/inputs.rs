@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::{self, StreamExt};
 
-use crate::apy::{EpochState, Generation, Observation, Pool, PoolPrice, SharePrice, Shares, Spot, SpotState};
+use crate::apy::{EpochState, Observation, Pool, PoolPrice, SharePrice, Shares, Spot, SpotState};
 use crate::chain::{AccountId, BlockRef, NetUid};
 use crate::decode::{Runtime, storage_prefix};
 use crate::source::{BlockSource, BlockSourceExt};
@@ -290,10 +290,4 @@ impl PoolPlaces {
             uid: values.u16(self.uid)?,
         })
     }
-}
-
-/// Whether both are the same subnet; a runtime that did not count says nothing against it.
-pub(super) fn same_generation(one: &Generation, other: &Generation) -> bool {
-    let counted = one.counter.zip(other.counter).is_none_or(|(one, other)| one == other);
-    counted && one.registered_at == other.registered_at
 }

@@ -1,8 +1,7 @@
 //! Which block was the newest at a moment.
 
 use crate::chain::{BlockId, BlockRef};
-use crate::decode::storage_prefix;
-use crate::source::{BlockSource, BlockSourceExt, SourceError};
+use crate::source::{BlockSource, BlockSourceExt};
 use crate::subnet::SubnetError;
 
 /// Most states that are read for it; halving alone needs 40 for any chain.
@@ -54,11 +53,7 @@ async fn pin(source: &dyn BlockSource, block: u64) -> Result<BlockRef, SubnetErr
     Ok(source.header(BlockId::Number(block)).await?.reference())
 }
 
-/// `Timestamp.Now` in the state of a block; 0 where there is none yet.
+/// The chain's time in a block; 0 where there is none yet.
 pub(super) async fn timestamp(source: &dyn BlockSource, at: &BlockRef) -> Result<u64, SubnetError> {
-    let value = source.value(at, storage_prefix("Timestamp", "Now").to_vec().into()).await?;
-    let Some(bytes) = value else { return Ok(0) };
-    let bytes = <[u8; 8]>::try_from(&*bytes)
-        .map_err(|_| SourceError::fatal(format!("Timestamp.Now of block {} is not 8 bytes", at.number)))?;
-    Ok(u64::from_le_bytes(bytes))
+    Ok(source.timestamp(at).await?.unwrap_or_default())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
-use super::inputs::{BlockInputs, PoolInputs, SubnetInputs, inputs, same_generation};
+use super::inputs::{BlockInputs, PoolInputs, SubnetInputs, inputs};
 use super::moment::{block_at, timestamp};
 use super::span::Span;
 use super::{ReturnsProgress, SubnetReturns, ValidatorReturn};
@@ -322,7 +322,7 @@ fn together(read: &[BlockInputs], window: &Window) -> Result<WindowReturn, crate
     let (mut dividend, mut stake_after, mut timestamp_ms) = (Vec::new(), Vec::new(), Vec::new());
     for block in read {
         let Some(subnet) = block.subnets.first() else { continue };
-        if !same_generation(&subnet.clock.generation, &newest.clock.generation) {
+        if !subnet.clock.generation.is_same_as(&newest.clock.generation) {
             continue;
         }
         // A block without an epoch, which can only be the first or the last, pays nothing on what is staked.
