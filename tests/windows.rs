@@ -5,7 +5,8 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use sentinel_core::artifact::datasets::{
-    BlockReader, BlockRow, BlockRows, Dataset, EventRow, ExtrinsicRow, FindingRow, Form, HyperparameterRow, Window,
+    self, BlockReader, BlockRow, BlockRows, Dataset, EventRow, ExtrinsicRow, FindingRow, Form, HyperparameterRow,
+    WeightRow, Window,
 };
 use sentinel_core::artifact::part::{Part, PartBuilder};
 use sentinel_core::artifact::window::{
@@ -149,6 +150,43 @@ async fn files_are_the_same_whatever_the_parts_were() {
             parts.swap(at, rng.below(at + 1));
         }
         assert_eq!(seal(&chain, &outputs, window, parts), whole, "round {round}");
+    }
+}
+
+/// More rows than a chunk of a part, a portion or a row group holds.
+#[test]
+fn a_large_window_is_the_file_of_all_its_rows() {
+    let hash = |number: u64| BlockHash([number as u8; 32]);
+    let row = |block: u64, netuid: u16, at: u16| WeightRow {
+        block,
+        timestamp_ms: Some(block * 12_000),
+        netuid: NetUid(netuid),
+        mechanism: 0,
+        from_uid: at / 200,
+        to_uid: at % 200,
+        weight: (at % 3 > 0).then_some(at.wrapping_mul(block as u16)),
+        bond: None,
+    };
+    let block = |number: u64| (0..2).flat_map(move |netuid| (0..14_000).map(move |at| row(number, netuid, at)));
+    let chain =
+        Chain { identity: ChainIdentity { genesis_hash: hash(0), chain: "Bittensor".to_owned() }, facts: Vec::new() };
+    let outputs = Outputs::new([Dataset::Weights]);
+    let window = Window::new(1, 5).unwrap();
+    let all: Vec<WeightRow> = (1..=5).flat_map(block).collect();
+    let file = datasets::write_parquet(&all, &network()).unwrap();
+    for each in [1, 5] {
+        let numbers: Vec<u64> = (1..=5).collect();
+        let parts = numbers.chunks(each).map(|numbers| {
+            let mut part = PartBuilder::new();
+            for number in numbers {
+                let at = BlockRef { number: *number, hash: hash(*number), parent_hash: hash(number - 1) };
+                part.begin(at).unwrap();
+                part.rows(block(*number)).unwrap();
+            }
+            part.finish().unwrap()
+        });
+        let sealed = seal(&chain, &outputs, window, parts);
+        assert!(sealed.objects[0].1 == file, "parts of {each} give another file");
     }
 }
 

@@ -63,14 +63,27 @@ pub(super) struct Blocks {
     first: u64,
     /// The time of the newest block.
     newest_ms: Option<u64>,
+    flushed: Instant,
 }
+
+/// What was read waits no longer than this to be made safe.
+const PATIENT: Duration = Duration::from_secs(1);
 
 /// How often a live run looks how far behind it is, and how long that may take.
 const LOOK: Duration = Duration::from_secs(5);
 
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
-        Self { run, detection, open: None, batch: Batch::default(), before: None, first: 0, newest_ms: None }
+        Self {
+            run,
+            detection,
+            open: None,
+            batch: Batch::default(),
+            before: None,
+            first: 0,
+            newest_ms: None,
+            flushed: Instant::now(),
+        }
     }
 
     pub(super) fn into_run(self) -> Run {
@@ -144,7 +157,7 @@ impl Blocks {
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
-            if self.batch.count >= self.run.settings.batch_size as u64 || limited {
+            if self.is_full() || limited {
                 self.flush().await?;
             }
             if self.run.is_stopped() {
@@ -265,13 +278,18 @@ impl Blocks {
                     self.leave_out(number, tries, error).await?;
                 }
             }
-            if self.batch.count >= self.run.settings.batch_size as u64 {
+            if self.is_full() {
                 self.flush().await?;
             }
             if stop.is_cancelled() {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether what was collected is worth keeping: for its number, or since blocks come slowly.
+    fn is_full(&self) -> bool {
+        self.batch.count >= self.run.settings.batch_size as u64 || self.flushed.elapsed() >= PATIENT
     }
 
     /// Opens the window of a block of a live run, and closes the one before.
@@ -373,6 +391,7 @@ impl Blocks {
 
     /// Makes safe what was collected: rows, then findings, then the cursor.
     async fn flush(&mut self) -> Result<(), EngineError> {
+        self.flushed = Instant::now();
         let Some(first) = self.batch.first else { return Ok(()) };
         let batch = std::mem::take(&mut self.batch);
         let Some(open) = &mut self.open else { return Err(EngineError::Internal { block: first }) };

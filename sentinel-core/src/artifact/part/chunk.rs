@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::RangeInclusive;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
@@ -31,6 +32,8 @@ const MAX_UNPACKED: usize = 2 << 30;
 pub(in crate::artifact) struct Chunk {
     pub(in crate::artifact) dataset: Dataset,
     pub(in crate::artifact) netuid: Option<NetUid>,
+    /// The first and the last block that has rows in it.
+    blocks: (u64, u64),
     unpacked: usize,
     pub(super) packed: Bytes,
 }
@@ -40,18 +43,25 @@ pub(in crate::artifact) struct Chunk {
 pub(super) struct Entry {
     dataset: Dataset,
     netuid: Option<NetUid>,
+    blocks: (u64, u64),
     unpacked: usize,
     pub(super) size: u64,
 }
 
 impl Chunk {
     pub(super) fn new(entry: Entry, packed: Bytes) -> Self {
-        Self { dataset: entry.dataset, netuid: entry.netuid, unpacked: entry.unpacked, packed }
+        let Entry { dataset, netuid, blocks, unpacked, size: _ } = entry;
+        Self { dataset, netuid, blocks, unpacked, packed }
     }
 
     pub(super) fn entry(&self) -> Entry {
         let size = self.packed.len() as u64;
-        Entry { dataset: self.dataset, netuid: self.netuid, unpacked: self.unpacked, size }
+        Entry { dataset: self.dataset, netuid: self.netuid, blocks: self.blocks, unpacked: self.unpacked, size }
+    }
+
+    /// Whether it may hold rows of some of these blocks.
+    pub(in crate::artifact) fn meets(&self, blocks: &RangeInclusive<u64>) -> bool {
+        self.blocks.0 <= *blocks.end() && *blocks.start() <= self.blocks.1
     }
 
     /// Its tables, one after the other.
@@ -79,26 +89,29 @@ pub(super) struct Chunks {
 #[derive(Debug, Default)]
 struct Open {
     tables: Vec<RecordBatch>,
+    /// The first and the last block.
+    blocks: Option<(u64, u64)>,
     rows: usize,
     room: usize,
 }
 
 impl Chunks {
-    /// Adds rows that take so much room as text.
+    /// Adds rows of one block that take so much room as text.
     pub(super) fn add(
         &mut self,
         dataset: Dataset,
         netuid: Option<NetUid>,
+        block: u64,
         table: RecordBatch,
         room: usize,
     ) -> Result<(), ArtifactError> {
         let open = self.open.entry((dataset, netuid)).or_default();
+        open.blocks = Some((open.blocks.map_or(block, |(first, _)| first), block));
         open.rows += table.num_rows();
         open.room += room;
         open.tables.push(table);
         if open.rows >= CHUNK_ROWS || open.room >= CHUNK_ROOM {
-            let tables = std::mem::take(open).tables;
-            self.closed.push(close(dataset, netuid, &tables)?);
+            self.closed.extend(std::mem::take(open).close(dataset, netuid)?);
         }
         Ok(())
     }
@@ -107,28 +120,29 @@ impl Chunks {
     pub(super) fn finish(self) -> Result<Vec<Chunk>, ArtifactError> {
         let mut chunks = self.closed;
         for ((dataset, netuid), open) in self.open {
-            if !open.tables.is_empty() {
-                chunks.push(close(dataset, netuid, &open.tables)?);
-            }
+            chunks.extend(open.close(dataset, netuid)?);
         }
         chunks.sort_by_key(|chunk| (chunk.dataset, chunk.netuid));
         Ok(chunks)
     }
 }
 
-fn close(dataset: Dataset, netuid: Option<NetUid>, tables: &[RecordBatch]) -> Result<Chunk, ArtifactError> {
-    let write = || -> Result<Vec<u8>, ArrowError> {
-        let schema = dataset.schema();
-        let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
-        match tables {
-            [one] => writer.write(one)?,
-            several => writer.write(&concat_batches(&schema, several)?)?,
-        }
-        writer.into_inner()
-    };
-    let bytes = write().map_err(|error| encode_error(dataset, error))?;
-    let packed = pack(&bytes).map_err(|error| encode_error(dataset, error))?;
-    Ok(Chunk { dataset, netuid, unpacked: bytes.len(), packed: packed.into() })
+impl Open {
+    fn close(self, dataset: Dataset, netuid: Option<NetUid>) -> Result<Option<Chunk>, ArtifactError> {
+        let Some(blocks) = self.blocks else { return Ok(None) };
+        let write = || -> Result<Vec<u8>, ArrowError> {
+            let schema = dataset.schema();
+            let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+            match self.tables.as_slice() {
+                [one] => writer.write(one)?,
+                several => writer.write(&concat_batches(&schema, several)?)?,
+            }
+            writer.into_inner()
+        };
+        let bytes = write().map_err(|error| encode_error(dataset, error))?;
+        let packed = pack(&bytes).map_err(|error| encode_error(dataset, error))?;
+        Ok(Some(Chunk { dataset, netuid, blocks, unpacked: bytes.len(), packed: packed.into() }))
+    }
 }
 
 /// Compresses.

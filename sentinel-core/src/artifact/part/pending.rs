@@ -61,8 +61,8 @@ fn flush<R: Row>(rows: &mut Vec<R>, chunks: &mut Chunks) -> Result<(), ArtifactE
     rows.sort_by(R::order);
     let all: Vec<&R> = rows.iter().collect();
     for own in all.chunk_by(|one, next| one.subnet() == next.subnet()) {
-        let netuid = own.first().and_then(|row| row.subnet());
-        chunks.add(R::DATASET, netuid, batch(own)?, own.iter().map(|row| row.room()).sum())?;
+        let Some(first) = own.first() else { continue };
+        chunks.add(R::DATASET, first.subnet(), first.block(), batch(own)?, own.iter().map(|row| row.room()).sum())?;
     }
     rows.clear();
     Ok(())

@@ -32,21 +32,24 @@ pub(super) fn files(
     let mut parquet = TableWriter::new(dataset, origin)?;
     let mut lines = jsonl.then(Vec::new);
     for netuid in subnets(dataset, parts) {
-        // Where blocks of two parts alternate, a part is come back to again and again.
-        let mut unpacked: Option<(usize, Vec<RecordBatch>)> = None;
+        // Where blocks of two parts alternate, chunks are come back to again and again.
+        let mut unpacked: Option<(&Chunk, Vec<RecordBatch>)> = None;
         for run in runs {
-            let tables = match unpacked.take() {
-                Some((part, tables)) if part == run.part => tables,
-                _ => tables(dataset, netuid, &parts[run.part])?,
-            };
-            for table in &tables {
-                let rows = of_blocks(dataset, table, &run.blocks)?;
-                if let Some(lines) = &mut lines {
-                    datasets::append_lines(dataset, &rows, lines)?;
+            let own = |chunk: &&Chunk| chunk.dataset == dataset && chunk.netuid == netuid && chunk.meets(&run.blocks);
+            for chunk in parts[run.part].chunks().iter().filter(own) {
+                let tables = match unpacked.take() {
+                    Some((known, tables)) if std::ptr::eq(known, chunk) => tables,
+                    _ => chunk.tables()?,
+                };
+                for table in &tables {
+                    let rows = of_blocks(dataset, table, &run.blocks)?;
+                    if let Some(lines) = &mut lines {
+                        datasets::append_lines(dataset, &rows, lines)?;
+                    }
+                    parquet.write(rows)?;
                 }
-                parquet.write(rows)?;
+                unpacked = Some((chunk, tables));
             }
-            unpacked = Some((run.part, tables));
         }
     }
     let (bytes, rows) = parquet.finish()?;
@@ -58,14 +61,6 @@ pub(super) fn files(
 fn subnets(dataset: Dataset, parts: &[Part]) -> BTreeSet<Option<NetUid>> {
     let chunks = parts.iter().flat_map(Part::chunks).filter(|chunk| chunk.dataset == dataset);
     chunks.map(|chunk| chunk.netuid).collect()
-}
-
-fn tables(dataset: Dataset, netuid: Option<NetUid>, part: &Part) -> Result<Vec<RecordBatch>, ArtifactError> {
-    let mut tables = Vec::new();
-    for chunk in part.chunks().iter().filter(|chunk| chunk.dataset == dataset && chunk.netuid == netuid) {
-        tables.extend(Chunk::tables(chunk)?);
-    }
-    Ok(tables)
 }
 
 /// The rows of some blocks, in a table where blocks ascend.
