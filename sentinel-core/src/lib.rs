@@ -52,6 +52,8 @@ pub mod detect;
 #[cfg(feature = "archive")]
 pub mod engine;
 mod error;
+#[cfg(feature = "storage")]
+pub mod secret;
 #[cfg(feature = "source")]
 pub mod sink;
 #[cfg(feature = "source")]

@@ -23,7 +23,13 @@ mod key;
 #[cfg(feature = "storage")]
 mod object;
 #[cfg(feature = "storage")]
+mod patience;
+#[cfg(feature = "storage")]
+mod plain;
+#[cfg(feature = "storage")]
 mod root;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::fmt::Debug;
 
@@ -36,6 +42,10 @@ pub use ext::StorageExt;
 pub use key::Key;
 #[cfg(feature = "storage")]
 pub use object::ObjectStorage;
+#[cfg(feature = "storage")]
+pub use patience::Patience;
+#[cfg(feature = "s3")]
+pub use s3::S3Options;
 
 /// What happens when the key is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
