@@ -27,6 +27,8 @@ mod patience;
 #[cfg(feature = "storage")]
 mod plain;
 #[cfg(feature = "storage")]
+mod registry;
+#[cfg(feature = "storage")]
 mod root;
 #[cfg(feature = "s3")]
 mod s3;
@@ -44,6 +46,8 @@ pub use key::Key;
 pub use object::ObjectStorage;
 #[cfg(feature = "storage")]
 pub use patience::Patience;
+#[cfg(feature = "storage")]
+pub use registry::{DEFAULT_FOLDER, LOCAL_BACKEND, S3_BACKEND, S3Spec, StoreSpec, Stores};
 #[cfg(feature = "s3")]
 pub use s3::S3Options;
 

@@ -303,10 +303,7 @@ impl State {
         };
         object.bytes = parts.into_values().flatten().collect();
         self.objects.insert(key, object);
-        Answer::new(
-            200,
-            "<CompleteMultipartUploadResult><ETag>\"tag\"</ETag></CompleteMultipartUploadResult>",
-        )
+        Answer::new(200, "<CompleteMultipartUploadResult><ETag>\"tag\"</ETag></CompleteMultipartUploadResult>")
     }
 
     fn unfinished(&self) -> Answer {

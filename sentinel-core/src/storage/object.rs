@@ -105,7 +105,8 @@ impl ObjectStorage {
             return Self::s3(&S3Options { base_path: None, ..S3Options::from_env() }.with_url(url)?);
         }
         Err(StorageError::InvalidLocation {
-            location: url.to_owned(),
+            // What comes after these may be a secret.
+            location: url.split(['@', '?', '#']).next().unwrap_or_default().to_owned(),
             reason: "use file:///absolute/folder, file://./relative/folder, s3://bucket/folder or memory://".to_owned(),
         })
     }

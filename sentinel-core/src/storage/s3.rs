@@ -137,8 +137,7 @@ impl S3Options {
                 reason: format!("no bucket is named; set {VARIABLES}BUCKET, or `bucket` of the store"),
             });
         };
-        let invalid =
-            |reason: String| StorageError::InvalidLocation { location: format!("s3://{bucket}"), reason };
+        let invalid = |reason: String| StorageError::InvalidLocation { location: format!("s3://{bucket}"), reason };
         let base = self.base_path.as_deref().unwrap_or_default().trim_matches('/').to_owned();
         if !base.is_empty() {
             Key::new(&base).map_err(|error| invalid(format!("its base path is none: {error}")))?;
@@ -206,7 +205,9 @@ impl S3Options {
         match url.scheme() {
             "https" => Ok(local),
             "http" if local || self.allow_http => Ok(local),
-            "http" => Err("its endpoint_url is http:// and not on this machine; use https://, or set allow_http".to_owned()),
+            "http" => {
+                Err("its endpoint_url is http:// and not on this machine; use https://, or set allow_http".to_owned())
+            }
             _ => Err("its endpoint_url is neither https:// nor http://".to_owned()),
         }
     }
@@ -231,7 +232,9 @@ mod tests {
 
     #[test]
     fn secrets_in_urls_are_refused_and_not_repeated() {
-        for url in ["s3://key:hush@bucket", "s3://b?aws_secret_access_key=hush", "s3://b/#hush", "s3://b?hush=hush", "s3:hush"] {
+        for url in
+            ["s3://key:hush@bucket", "s3://b?aws_secret_access_key=hush", "s3://b/#hush", "s3://b?hush=hush", "s3:hush"]
+        {
             let message = options(url).unwrap_err().to_string();
             assert!(!message.contains("hush"), "{message}");
         }

@@ -60,9 +60,7 @@ impl Failure {
             }
             (412, _) => Self::Taken,
             (409, _) => Self::Conflict(unavailable(at)),
-            (429, _) | (503, "SlowDown" | "ServiceUnavailable") => {
-                Self::NotTaken(unavailable(at), refusal.retry_after)
-            }
+            (429, _) | (503, "SlowDown" | "ServiceUnavailable") => Self::NotTaken(unavailable(at), refusal.retry_after),
             (401 | 403, _) | (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "TokenRefreshRequired") => {
                 Self::Final(StorageError::Denied { at, source: source() })
             }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use object_store::ClientOptions;
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
 use reqwest::redirect;
 use rustls::crypto::ring;
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -29,7 +31,10 @@ pub(super) struct Refusal {
 ///
 /// # Errors
 /// The certificates of this machine cannot be read.
-pub(super) fn client(timeout: Duration, proxied: bool) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
+pub(super) fn client(
+    timeout: Duration,
+    proxied: bool,
+) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
     // The provider is named, since asking for the process-wide one panics where two are compiled in.
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

@@ -216,7 +216,7 @@ impl S3Store {
             Err(error) => return Err(error),
         };
         if let Some(writer) = found.attributes.get(&Attribute::Metadata(PUT_NAME.into())) {
-            return Ok(if doubt && writer.as_ref() == name { Owner::Us } else { Owner::Other });
+            return Ok(if writer.as_ref() == name { Owner::Us } else { Owner::Other });
         }
         // A store that keeps no metadata: the same content is as good as ours.
         let same = doubt && found.meta.size == bytes.len() as u64 && self.get(key).await? == *bytes;
