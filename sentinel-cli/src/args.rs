@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// Integers beyond 2^53 are strings in JSON.
     #[arg(long, global = true)]
     pub(crate) safe_integers: bool,
+    /// Configuration in TOML; `config check` checks one, `config schema` says what it may hold.
+    #[arg(short, long, global = true, env = "SENTINEL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Errors only, and nothing else, on stderr.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -163,6 +166,11 @@ pub(crate) enum Command {
     /// of each in storage, and what the runtime functions get_subnet_hyperparams, _v2 and _v3 answer for it. --state says which other state. Runtime code is never
     /// recorded. Read it again with --network file://DIR.
     Record(Record),
+    /// Objects of a store: list, write, read, remove.
+    Storage(crate::commands::storage::Args),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(crate::commands::config::Command),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -1,11 +1,13 @@
 //! One file per noun; each command takes the writer it writes to.
 
 mod block;
+pub(crate) mod config;
 mod decode;
 mod hyperparameters;
 mod moment;
 mod record;
 mod runtime;
+pub(crate) mod storage;
 pub(crate) mod subnet;
 
 use std::future::Future;
@@ -25,6 +27,8 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Runtime(command) => with_runtime(runtime::run(common, command, out)),
         Command::Decode(args) => decode::run(common, args, &mut std::io::stdin().lock(), out),
         Command::Record(args) => with_runtime(record::run(common, args, out)),
+        Command::Storage(args) => with_runtime(storage::run(common, args, out)),
+        Command::Config(command) => config::run(common, command, out),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);
             Ok(Exit::Done)

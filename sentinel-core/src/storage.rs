@@ -27,6 +27,8 @@ mod patience;
 #[cfg(feature = "storage")]
 mod plain;
 #[cfg(feature = "storage")]
+mod prune;
+#[cfg(feature = "storage")]
 mod registry;
 #[cfg(feature = "storage")]
 mod root;
@@ -46,6 +48,8 @@ pub use key::Key;
 pub use object::ObjectStorage;
 #[cfg(feature = "storage")]
 pub use patience::Patience;
+#[cfg(feature = "storage")]
+pub use prune::{Age, KEPT_AROUND_CURSORS, ParseAgeError, PruneOptions, Pruned, prune};
 #[cfg(feature = "storage")]
 pub use registry::{DEFAULT_FOLDER, LOCAL_BACKEND, S3_BACKEND, S3Spec, StoreSpec, Stores};
 #[cfg(feature = "s3")]
