@@ -1,19 +1,23 @@
 //! Stores under faults: of every put it is known whether it took place, nothing is ever half there, nothing stays behind.
 //!
-//! The tests against an S3 server need one at `SENTINEL_TEST_S3` (`tests/at_storage/with-moto` starts one and runs a
-//! command); without it they say so and pass. The large forms are ignored by default: `-- --ignored`.
+//! The tests against a real S3 server need one at `SENTINEL_TEST_S3` (`tests/at_storage/with-moto COMMAND` starts one and
+//! runs a command); without it they say so and pass. The large forms are ignored by default: `-- --ignored`.
 
+#[path = "at_storage/disk.rs"]
+mod disk;
+#[path = "at_storage/faults.rs"]
+mod faults;
+#[path = "at_storage/large.rs"]
+mod large;
+#[path = "at_storage/races.rs"]
+mod races;
 #[path = "at_storage/server.rs"]
 mod server;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
 use futures::TryStreamExt;
 use sentinel_core::conformance;
-use sentinel_core::storage::{Key, ObjectStorage, PutMode, S3Options, Storage, StorageError, StorageExt};
-use server::{Fault, Server};
+use sentinel_core::storage::{Key, ObjectStorage, S3Options, Storage};
+use server::Server;
 
 fn key(text: &str) -> Key {
     Key::new(text).unwrap()
@@ -31,7 +35,7 @@ fn real_server(folder: &str) -> Option<S3Options> {
     };
     let mut options = server::options(&endpoint);
     // A server in Python, on a busy machine.
-    options.timeout = Duration::from_secs(30);
+    options.timeout = std::time::Duration::from_secs(30);
     options.base_path = Some(folder.to_owned());
     Some(options)
 }

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The answer has this status and code; the request has no effect.
     Refuse(u16, &'static str),
     /// It takes effect, and the answer is an error all the same.
@@ -33,31 +33,31 @@ pub enum Fault {
 
 /// One object.
 #[derive(Debug, Clone)]
-pub struct Object {
-    pub bytes: Vec<u8>,
+pub(crate) struct Object {
+    pub(crate) bytes: Vec<u8>,
     /// The headers `x-amz-meta-…`.
-    pub meta: BTreeMap<String, String>,
+    pub(crate) meta: BTreeMap<String, String>,
 }
 
 /// What the server has and has seen.
 #[derive(Debug, Default)]
-pub struct State {
-    pub objects: BTreeMap<String, Object>,
+pub(crate) struct State {
+    pub(crate) objects: BTreeMap<String, Object>,
     /// Uploads that are neither completed nor given up, by id: key and parts.
-    pub uploads: BTreeMap<String, (Object, String, BTreeMap<u32, Vec<u8>>)>,
+    pub(crate) uploads: BTreeMap<String, (Object, String, BTreeMap<u32, Vec<u8>>)>,
     /// Method and target of every request.
-    pub requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
     /// What happens to the next requests of this method and, where one is given, with this word in their query.
-    pub script: VecDeque<(&'static str, &'static str, Fault)>,
+    pub(crate) script: VecDeque<(&'static str, &'static str, Fault)>,
     /// Drop the metadata of objects, as some stores do.
-    pub forgetful: bool,
+    pub(crate) forgetful: bool,
     uploads_begun: u32,
 }
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     task: AbortHandle,
 }
@@ -69,7 +69,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
@@ -82,26 +82,26 @@ impl Server {
         Self { address, state, task: task.abort_handle() }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
     /// The next requests of this method meet these faults.
-    pub fn script(&self, method: &'static str, faults: &[Fault]) {
+    pub(crate) fn script(&self, method: &'static str, faults: &[Fault]) {
         self.state().script.extend(faults.iter().map(|fault| (method, "", *fault)));
     }
 
-    pub fn options(&self) -> S3Options {
+    pub(crate) fn options(&self) -> S3Options {
         options(&format!("http://{}", self.address))
     }
 
-    pub fn storage(&self) -> ObjectStorage {
+    pub(crate) fn storage(&self) -> ObjectStorage {
         ObjectStorage::s3(&self.options()).unwrap()
     }
 }
 
 /// A bucket at this endpoint, with little patience.
-pub fn options(endpoint: &str) -> S3Options {
+pub(crate) fn options(endpoint: &str) -> S3Options {
     S3Options {
         bucket: Some("bucket".to_owned()),
         aws_access_key_id: Some("AKIDEXAMPLE".to_owned()),
@@ -113,7 +113,7 @@ pub fn options(endpoint: &str) -> S3Options {
             longest_pause: Duration::from_millis(20),
             total: Duration::from_secs(30),
         },
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_millis(200),
         multipart_above: 8 * 1024 * 1024,
         ..S3Options::default()
     }
@@ -223,7 +223,7 @@ impl State {
     }
 
     /// How many requests there were of this method.
-    pub fn count(&self, method: &str) -> usize {
+    pub(crate) fn count(&self, method: &str) -> usize {
         self.requests.iter().filter(|request| request.starts_with(method)).count()
     }
 

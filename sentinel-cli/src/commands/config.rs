@@ -38,7 +38,11 @@ pub(crate) fn run(common: &Common, command: &Command, out: &mut dyn Write) -> Re
 
 /// The configuration that --config names; an empty one without it.
 pub(crate) fn read(common: &Common) -> Result<Config, CliError> {
-    common.config.as_ref().map_or_else(|| Ok(Config::default()), |file| Ok(Config::read(file)?))
+    // An empty variable is one that is not set.
+    match common.config.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+        Some(file) => Ok(Config::read(file)?),
+        None => Ok(Config::default()),
+    }
 }
 
 /// The stores that commands may name.

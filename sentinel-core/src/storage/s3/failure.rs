@@ -20,7 +20,7 @@ pub(super) enum Failure {
     /// It had none: it was not sent, or turned away at the door. The pause is what the store asked for.
     NotTaken(StorageError, Option<Duration>),
     /// It may have had its effect, or may have it yet.
-    Doubtful(StorageError),
+    Doubtful(StorageError, Option<Duration>),
 }
 
 impl Failure {
@@ -38,7 +38,7 @@ impl Failure {
         }
         let unsent = find::<HttpError>(&error).is_some_and(|error| error.kind() == HttpErrorKind::Connect);
         let error = StorageError::Unavailable { at, source: Box::new(error) };
-        if unsent { Self::NotTaken(error, None) } else { Self::Doubtful(error) }
+        if unsent { Self::NotTaken(error, None) } else { Self::Doubtful(error, None) }
     }
 
     fn refused(key: Option<&Key>, at: String, bucket: &str, refusal: &Refusal) -> Self {
@@ -60,17 +60,18 @@ impl Failure {
             }
             (412, _) => Self::Taken,
             (409, _) => Self::Conflict(unavailable(at)),
-            (429, _) | (503, "SlowDown" | "ServiceUnavailable") => Self::NotTaken(unavailable(at), refusal.retry_after),
+            // Any other 503 may come from a proxy that lost patience while the store did its work.
+            (429, _) | (503, "SlowDown") => Self::NotTaken(unavailable(at), refusal.retry_after),
             (401 | 403, _) | (_, "ExpiredToken" | "InvalidToken" | "InvalidAccessKeyId" | "TokenRefreshRequired") => {
                 Self::Final(StorageError::Denied { at, source: source() })
             }
             // Swept away while it was still under way: to be begun anew.
-            (404, NO_SUCH_UPLOAD) => Self::Doubtful(unavailable(at)),
+            (404, NO_SUCH_UPLOAD) => Self::Doubtful(unavailable(at), None),
             (404, _) => match key {
                 Some(key) => Self::Final(StorageError::NotFound { key: key.clone() }),
                 None => elsewhere("nothing answers there as a bucket"),
             },
-            _ if refusal.is_passing() => Self::Doubtful(unavailable(at)),
+            _ if refusal.is_passing() => Self::Doubtful(unavailable(at), refusal.retry_after),
             _ => elsewhere("the store does not take the request"),
         }
     }
@@ -79,18 +80,18 @@ impl Failure {
     pub(super) fn into_error(self, key: &Key) -> StorageError {
         match self {
             Self::Taken => StorageError::AlreadyExists { key: key.clone() },
-            Self::Final(error) | Self::Conflict(error) | Self::NotTaken(error, _) | Self::Doubtful(error) => error,
+            Self::Final(error) | Self::Conflict(error) | Self::NotTaken(error, _) | Self::Doubtful(error, _) => error,
         }
     }
 
     /// Whether asking again may help, for requests that change nothing or nothing more.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Conflict(_) | Self::NotTaken(..) | Self::Doubtful(_))
+        matches!(self, Self::Conflict(_) | Self::NotTaken(..) | Self::Doubtful(..))
     }
 
     pub(super) fn pause(&self) -> Option<Duration> {
         match self {
-            Self::NotTaken(_, pause) => *pause,
+            Self::NotTaken(_, pause) | Self::Doubtful(_, pause) => *pause,
             _ => None,
         }
     }

@@ -86,7 +86,7 @@ impl S3Store {
                 Failure::Final(error)
                 | Failure::Conflict(error)
                 | Failure::NotTaken(error, _)
-                | Failure::Doubtful(error) => error,
+                | Failure::Doubtful(error, _) => error,
                 // Only writes have conditions.
                 Failure::Taken => StorageError::InvalidLocation {
                     location: format!("s3://{}", self.bucket),
@@ -149,7 +149,8 @@ impl S3Store {
         let path = self.path(key)?;
         let name = self.put_name();
         let mut tries = self.patience.start();
-        let mut doubt = false;
+        // Whether there was a try before, and whether one of them may have taken place.
+        let (mut again, mut doubt) = (false, false);
         loop {
             let failure = match self.send(&path, &bytes, mode, &name).await {
                 Ok(()) => {
@@ -160,10 +161,10 @@ impl S3Store {
             };
             let ask = match &failure {
                 Failure::Final(_) => false,
-                Failure::Taken if !doubt => return Err(failure.into_error(key)),
+                Failure::Taken if !again => return Err(failure.into_error(key)),
                 Failure::Taken | Failure::Conflict(_) => true,
                 Failure::NotTaken(..) => doubt,
-                Failure::Doubtful(_) => {
+                Failure::Doubtful(..) => {
                     doubt = true;
                     true
                 }
@@ -183,6 +184,7 @@ impl S3Store {
             if matches!(failure, Failure::Final(_)) || !tries.again(pause).await {
                 return Err(failure.into_error(key));
             }
+            again = true;
         }
     }
 
