@@ -1,5 +1,8 @@
 //! Where artifacts are kept: whole objects under validated keys, in a folder, in memory, or in an object store.
 //!
+//! [`Storage`] is the trait, `ObjectStorage` what implements it for folders, memory and (feature `s3`) S3. `Stores` opens
+//! stores by the names that a configuration gives them; `prune` removes what is older than wanted.
+//!
 //! ```
 //! # #[cfg(feature = "storage")]
 //! # #[tokio::main(flavor = "current_thread")]
