@@ -3,6 +3,8 @@
 //! The tests against a real S3 server need one at `SENTINEL_TEST_S3` (`tests/at_storage/with-moto COMMAND` starts one and
 //! runs a command); without it they say so and pass. The large forms are ignored by default: `-- --ignored`.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that fails should say where")]
+
 #[path = "at_storage/disk.rs"]
 mod disk;
 #[path = "at_storage/faults.rs"]

@@ -1,5 +1,7 @@
 //! What is old of a dataset goes, whole windows at a time; what a job may need stays.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that fails should say where")]
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

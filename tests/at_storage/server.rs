@@ -39,12 +39,20 @@ pub(crate) struct Object {
     pub(crate) meta: BTreeMap<String, String>,
 }
 
+/// One object that arrives in parts.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    object: Object,
+    key: String,
+    parts: BTreeMap<u32, Vec<u8>>,
+}
+
 /// What the server has and has seen.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, Object>,
-    /// Uploads that are neither completed nor given up, by id: key and parts.
-    pub(crate) uploads: BTreeMap<String, (Object, String, BTreeMap<u32, Vec<u8>>)>,
+    /// Uploads that are neither completed nor given up, by id.
+    pub(crate) uploads: BTreeMap<String, Upload>,
     /// Method and target of every request.
     pub(crate) requests: Vec<String>,
     /// What happens to the next requests of this method and, where one is given, with this word in their query.
@@ -275,7 +283,7 @@ impl State {
         self.uploads_begun += 1;
         let id = format!("upload{}", self.uploads_begun);
         let object = Object { bytes: Vec::new(), meta: self.meta(request) };
-        self.uploads.insert(id.clone(), (object, request.key.clone(), BTreeMap::new()));
+        self.uploads.insert(id.clone(), Upload { object, key: request.key.clone(), parts: BTreeMap::new() });
         let (bucket, key) = ("bucket", &request.key);
         Answer::new(
             200,
@@ -289,8 +297,8 @@ impl State {
     fn part(&mut self, id: &str, request: &Request) -> Answer {
         let number = request.query.get("partNumber").and_then(|number| number.parse().ok());
         match (self.uploads.get_mut(id), number) {
-            (Some((_, _, parts)), Some(number)) => {
-                parts.insert(number, request.body.clone());
+            (Some(upload), Some(number)) => {
+                upload.parts.insert(number, request.body.clone());
                 tagged(200)
             }
             _ => Answer::error(404, "NoSuchUpload"),
@@ -298,7 +306,7 @@ impl State {
     }
 
     fn complete(&mut self, id: &str) -> Answer {
-        let Some((mut object, key, parts)) = self.uploads.remove(id) else {
+        let Some(Upload { mut object, key, parts }) = self.uploads.remove(id) else {
             return Answer::error(404, "NoSuchUpload");
         };
         object.bytes = parts.into_values().flatten().collect();
@@ -308,7 +316,7 @@ impl State {
 
     fn unfinished(&self) -> Answer {
         let mut body = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>".to_owned();
-        for (id, (_, key, _)) in &self.uploads {
+        for (id, Upload { key, .. }) in &self.uploads {
             let _ = write!(
                 body,
                 "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>2026-09-01T00:00:00.000Z</Initiated></Upload>"

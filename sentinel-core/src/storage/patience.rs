@@ -72,6 +72,10 @@ impl Tries {
             return false;
         }
         self.done += 1;
+        if self.done == 4 {
+            // Now it takes long enough to be noticed.
+            tracing::warn!("the object store has failed three times in a row; trying on for a while");
+        }
         tokio::time::sleep_until(due).await;
         true
     }

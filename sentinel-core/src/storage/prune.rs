@@ -269,7 +269,11 @@ fn without(manifest: &[u8], objects: &[ObjectInfo]) -> Rest {
     if entries.is_empty() {
         return Rest::Nothing;
     }
-    serde_json::to_vec(&document).map_or(Rest::Nothing, |bytes| Rest::Some(bytes.into()))
+    // As manifests are written.
+    match serde_json::to_vec_pretty(&document) {
+        Ok(bytes) => Rest::Some([bytes, b"\n".to_vec()].concat().into()),
+        Err(_) => Rest::Nothing,
+    }
 }
 
 /// Where the jobs of a network are.

@@ -45,7 +45,7 @@ pub(super) fn client(
         .user_agent(concat!("sentinel/", env!("CARGO_PKG_VERSION")))
         // A redirect would send signed requests, and their content, where nobody asked them to go.
         .redirect(redirect::Policy::none())
-        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .connect_timeout(timeout.min(Duration::from_secs(5)))
         // From request to answer, and between two pieces of an answer: big objects may take long, silence may not.
         .read_timeout(timeout);
     let builder = if proxied { builder } else { builder.no_proxy() };
