@@ -25,7 +25,7 @@ mod ext;
 mod key;
 #[cfg(feature = "storage")]
 mod object;
-#[cfg(feature = "storage")]
+#[cfg(feature = "s3")]
 mod patience;
 #[cfg(feature = "storage")]
 mod plain;
@@ -49,7 +49,7 @@ pub use ext::StorageExt;
 pub use key::Key;
 #[cfg(feature = "storage")]
 pub use object::ObjectStorage;
-#[cfg(feature = "storage")]
+#[cfg(feature = "s3")]
 pub use patience::Patience;
 #[cfg(feature = "storage")]
 pub use prune::{Age, KEPT_AROUND_CURSORS, ParseAgeError, PruneOptions, Pruned, prune};

@@ -41,7 +41,6 @@ impl Patience {
     }
 
     /// Waits after so many tries; `false`, at once, when there is none left.
-    #[cfg(feature = "s3")]
     pub(super) async fn wait_after(&self, tries: u32) -> bool {
         let left = tries < self.tries;
         if left {
