@@ -140,3 +140,98 @@ fn the_schema_is_one_json_document() {
         assert!(schema["properties"][table].is_object(), "{table}");
     }
 }
+
+#[test]
+fn the_bucket_of_the_environment_is_the_store_s3() {
+    let Ok(endpoint) = std::env::var("SENTINEL_TEST_S3") else {
+        eprintln!("skipped: SENTINEL_TEST_S3 names no S3 server; run tests/at_storage/with-moto cargo test …");
+        return;
+    };
+    let storage = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_sentinel-cli"))
+            .args([&["storage"], args].concat())
+            .env("SENTINEL_STORE", "s3")
+            .env("SENTINEL_STORAGE_S3_BUCKET", "bucket")
+            .env("SENTINEL_STORAGE_S3_BASE_PATH", "cli/storage")
+            .env("SENTINEL_STORAGE_S3_AWS_REGION", "us-east-1")
+            .env("SENTINEL_STORAGE_S3_AWS_ACCESS_KEY_ID", "id")
+            .env("SENTINEL_STORAGE_S3_AWS_SECRET_ACCESS_KEY", "hush-hush")
+            .env("SENTINEL_STORAGE_S3_ENDPOINT_URL", &endpoint)
+            .env("SENTINEL_LOG", "trace")
+            .output()
+            .expect("the program starts")
+    };
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    for (args, code, out) in [
+        (&["put", "a/b", manifest][..], 0, None),
+        (&["put", "--create", "a/b", manifest], 1, None),
+        (&["get", "a/b"], 0, Some(std::fs::read_to_string(manifest).expect("our own manifest"))),
+        (&["rm", "a/b"], 0, None),
+        (&["ls", "-f", "csv"], 0, Some("key,size\n".to_owned())),
+        (&["get", "a/b", "--store", "s3://no-such-bucket"], 2, None),
+    ] {
+        let ran = storage(args);
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(code), "{args:?}: {said}");
+        assert!(out.is_none_or(|out| out.as_bytes() == ran.stdout), "{args:?}");
+        // Not even where everything is told.
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+/// A store that knows nobody's key.
+fn refusing_store() -> String {
+    use std::io::{BufRead, BufReader, Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream = BufReader::new(stream);
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if stream.read_line(&mut line).is_err() || line.trim().is_empty() {
+                    break;
+                }
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap_or(0);
+                }
+            }
+            let _ = stream.read_exact(&mut vec![0; length]);
+            let body = "<Error><Code>SignatureDoesNotMatch</Code><Message>Check your key.\n</Message></Error>";
+            let head = format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = stream.get_mut().write_all([head.as_bytes(), body.as_bytes()].concat().as_slice());
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_wrong_key_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hush-hush\n").unwrap();
+    let file = folder.path().join("sentinel.toml");
+    let endpoint = refusing_store();
+    std::fs::write(
+        &file,
+        format!(
+            "[storage.mine]\nbackend = \"fsspec-s3\"\nbucket = \"bucket\"\nendpoint_url = \"{endpoint}\"\n\
+             aws_access_key_id = \"id\"\naws_secret_access_key = {{ file = {secret:?} }}\n"
+        ),
+    )
+    .unwrap();
+    let file = file.display().to_string();
+    for args in [&["put", "a/b", &file][..], &["get", "a/b"], &["rm", "a/b"], &["ls"]] {
+        let ran = run(&[&["-c", &file, "storage", "--store", "mine"], args].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{args:?}: {}", ran.stderr);
+        let expected = "is denied: HTTP status 403, SignatureDoesNotMatch: Check your key.";
+        assert!(ran.stderr.contains(expected) && !ran.stderr.contains("hush"), "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+    std::fs::remove_file(&secret).unwrap();
+    let ran = run(&["-c", &file, "storage", "--store", "mine", "ls"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("`mine`") && ran.stderr.contains("cannot read the secret in"), "{}", ran.stderr);
+}
