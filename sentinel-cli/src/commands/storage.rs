@@ -162,8 +162,8 @@ struct Report<'a> {
     dry_run: bool,
     #[serde(flatten)]
     pruned: Pruned,
-    /// What killed writers had left behind.
-    swept: u64,
+    /// What killed writers had left behind; none in a dry run, or where it could not be found out.
+    swept: Option<u64>,
 }
 
 async fn remove_old(
@@ -181,7 +181,17 @@ async fn remove_old(
         ControlFlow::Continue(())
     };
     let pruned = prune(storage, options, &mut progress).await?;
-    let swept = if options.dry_run { 0 } else { storage.sweep(LEFT_BEHIND).await? };
+    let swept = match options.dry_run {
+        true => None,
+        // Not what was asked for, and perhaps not allowed: what was pruned is to be told all the same.
+        false => match storage.sweep(LEFT_BEHIND).await {
+            Ok(swept) => Some(swept),
+            Err(error) => {
+                tracing::warn!("what killed writers left behind is still there: {}", CliError::from(error).line());
+                None
+            }
+        },
+    };
     let (dataset, older_than_blocks) = (options.dataset.as_str(), options.older_than.blocks);
     let report = Report { dataset, older_than_blocks, dry_run: options.dry_run, pruned, swept };
     match common.format {
@@ -189,8 +199,10 @@ async fn remove_old(
         Format::Jsonl => output::document_line(out, common, &report)?,
         Format::Csv | Format::Table => {
             let header = ["windows", "objects", "bytes", "manifests", "kept", "swept"];
-            let numbers = [pruned.windows, pruned.objects, pruned.bytes, pruned.manifests, pruned.kept, swept];
-            let row = [numbers.map(|number| number.to_string()).to_vec()];
+            let numbers = [pruned.windows, pruned.objects, pruned.bytes, pruned.manifests, pruned.kept];
+            let mut row = numbers.map(|number| number.to_string()).to_vec();
+            row.push(swept.map(|swept| swept.to_string()).unwrap_or_default());
+            let row = [row];
             match common.format {
                 Format::Csv => output::csv(out, &header, row)?,
                 _ => output::table(out, &header, row)?,

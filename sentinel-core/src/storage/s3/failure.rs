@@ -105,6 +105,13 @@ pub(super) fn is_refused_as(error: &object_store::Error, code: &str) -> bool {
     find::<Refusal>(error).is_some_and(|refusal| refusal.code == code)
 }
 
+/// Whether the store has no such request at all.
+pub(super) fn is_unsupported(error: &object_store::Error) -> bool {
+    find::<Refusal>(error).is_some_and(|refusal| {
+        matches!(refusal.status, 405 | 501) || matches!(refusal.code.as_str(), "NotImplemented" | "MethodNotAllowed")
+    })
+}
+
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut current = Some(error);
     while let Some(error) = current {

@@ -11,7 +11,7 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{Attributes, ObjectStore, PutMultipartOptions};
 use serde::Deserialize;
 
-use super::failure::{NO_SUCH_UPLOAD, is_refused_as};
+use super::failure::{NO_SUCH_UPLOAD, is_refused_as, is_unsupported};
 use super::http::Connector;
 use super::store::{S3Store, drain};
 use crate::storage::StorageError;
@@ -48,13 +48,14 @@ impl S3Store {
         sent
     }
 
-    /// Gives up uploads that were begun before `limit` and not finished, and says how many.
+    /// Gives up uploads that were begun before `limit` and not finished, and says how many. Where a store cannot tell which
+    /// there are, none.
     pub(in crate::storage) async fn sweep(&self, limit: SystemTime) -> Result<u64, StorageError> {
         let limit = DateTime::<Utc>::from(limit);
         let mut swept = 0;
         let mut after = None;
         loop {
-            let page = self.unfinished(after.as_ref()).await?;
+            let Some(page) = self.unfinished(after.as_ref()).await? else { return Ok(swept) };
             for upload in &page.uploads {
                 let Ok(path) = Path::parse(&upload.key) else { continue };
                 let begun = DateTime::parse_from_rfc3339(&upload.initiated);
@@ -76,8 +77,8 @@ impl S3Store {
         }
     }
 
-    /// A page of the uploads that are not finished.
-    async fn unfinished(&self, after: Option<&(String, String)>) -> Result<Uploads, StorageError> {
+    /// A page of the uploads that are not finished; `None` of a store that does not know.
+    async fn unfinished(&self, after: Option<&(String, String)>) -> Result<Option<Uploads>, StorageError> {
         let mut query = vec![("uploads".to_owned(), String::new())];
         if !self.base.is_empty() {
             query.push(("prefix".to_owned(), format!("{}/", self.base)));
@@ -86,8 +87,15 @@ impl S3Store {
             query.push(("key-marker".to_owned(), key.clone()));
             query.push(("upload-id-marker".to_owned(), upload.clone()));
         }
-        let text = self.retrying(None, || self.signed_get(&query)).await?;
-        quick_xml::de::from_str(&text).map_err(|error| StorageError::InvalidLocation {
+        let request = || async {
+            match self.signed_get(&query).await {
+                Ok(text) => Ok(Some(text)),
+                Err(error) if is_unsupported(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let Some(text) = self.retrying(None, request).await? else { return Ok(None) };
+        quick_xml::de::from_str(&text).map(Some).map_err(|error| StorageError::InvalidLocation {
             location: format!("{self:?}"),
             reason: format!("its list of unfinished uploads is not one: {error}"),
         })
