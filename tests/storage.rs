@@ -34,7 +34,8 @@ async fn urls_name_folders_and_the_memory() {
     storage.store(&key("a/b"), Bytes::from_static(b"x")).await.unwrap();
     assert_eq!(std::fs::read(folder.path().join("a store/a/b")).unwrap(), b"x");
     ObjectStorage::from_url("memory://").unwrap().store(&key("a"), Bytes::new()).await.unwrap();
-    for url in ["", "s3://bucket", "file://", "file://host/x", "/srv", "memory", "FILE:///srv"] {
+    ObjectStorage::from_url("s3://bucket/folder").unwrap();
+    for url in ["", "s3://", "s3:bucket", "file://", "file://host/x", "/srv", "memory", "FILE:///srv"] {
         let error = ObjectStorage::from_url(url).unwrap_err();
         assert!(matches!(&error, StorageError::InvalidLocation { .. }), "{url}: {error:?}");
     }

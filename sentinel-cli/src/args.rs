@@ -64,6 +64,9 @@ pub(crate) struct Common {
     /// Form of what is logged on stderr: text, or a JSON object a line.
     #[arg(long, global = true, value_enum, env = "SENTINEL_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// Configuration in TOML; `config check` checks one, `config schema` says what it may hold.
+    #[arg(short, long, global = true, env = "SENTINEL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Errors only, and nothing else, on stderr.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -182,6 +185,11 @@ pub(crate) enum Command {
     Run(Box<crate::commands::run::Args>),
     /// Run the detectors over blocks that are there already: of a recording, or of a node that keeps their state.
     Replay(crate::commands::replay::Args),
+    /// Objects of a store: list, write, read, remove.
+    Storage(crate::commands::storage::Args),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(crate::commands::config::Command),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -1,6 +1,7 @@
 //! One file per noun; each command takes the writer it writes to.
 
 mod block;
+pub(crate) mod config;
 mod decode;
 pub(crate) mod hyperparameters;
 mod moment;
@@ -9,6 +10,7 @@ mod record;
 pub(crate) mod replay;
 pub(crate) mod run;
 mod runtime;
+pub(crate) mod storage;
 pub(crate) mod subnet;
 
 use std::future::Future;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Record(args) => with_runtime(record::run(common, args, out)),
         Command::Replay(args) => with_runtime(replay::run(common, args, out)),
         Command::Run(args) => with_threads(run::run(common, args, out)),
+        Command::Storage(args) => with_runtime(storage::run(common, args, out)),
+        Command::Config(command) => config::run(common, command, out),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sentinel-cli", out);
             Ok(Exit::Done)

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use sentinel_core::artifact::ArtifactError;
 use sentinel_core::chain::{NetworkError, ParseBlockIdError};
+use sentinel_core::config::ConfigError;
 use sentinel_core::decode::{DecodeError, MetadataError};
 use sentinel_core::engine::{EngineError, RecordError};
 use sentinel_core::source::SourceError;
@@ -57,6 +58,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
     Artifact(#[from] ArtifactError),
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -75,7 +78,8 @@ pub(crate) enum CliError {
 impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Network(_) | Self::Block(_) => Exit::Usage,
+            Self::Usage(_) | Self::Network(_) | Self::Block(_) | Self::Config(_) => Exit::Usage,
+            Self::Storage(StorageError::InvalidKey { .. } | StorageError::InvalidLocation { .. }) => Exit::Usage,
             Self::Source(SourceError::StatePruned { .. })
             | Self::Subnet(SubnetError::Source(SourceError::StatePruned { .. }))
             | Self::Record(RecordError::Source { source: SourceError::StatePruned { .. }, .. })

@@ -47,6 +47,12 @@ pub enum Error {
     /// An object store.
     #[cfg(feature = "source")]
     Storage(#[from] crate::storage::StorageError),
+    /// A secret that is not where it should be.
+    #[cfg(feature = "storage")]
+    Secret(#[from] crate::secret::SecretError),
+    /// A configuration.
+    #[cfg(feature = "config")]
+    Config(#[from] crate::config::ConfigError),
     /// A recording.
     #[cfg(feature = "archive")]
     Artifact(#[from] crate::artifact::ArtifactError),

@@ -36,6 +36,7 @@
 //! `default-features = false` is the codec and the arithmetic alone ([`chain`], [`decode`], [`apy`], and what [`subnet`] makes of
 //! raw answers), with no async runtime and no TLS. `source` adds the traits and views, `rpc` nodes, `storage` object stores,
 //! `archive` recordings; `rpc` and `archive` are on by default.
+//! `s3` adds stores that speak S3, `config` the configuration file,
 //! `sim` adds a simulated network, `test-util` the conformance suites.
 
 pub mod apy;
@@ -44,6 +45,8 @@ pub mod artifact;
 #[cfg(feature = "storage")]
 mod blocking;
 pub mod chain;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "test-util")]
 pub mod conformance;
 pub mod decode;
@@ -54,6 +57,8 @@ pub mod engine;
 mod error;
 #[cfg(feature = "engine")]
 pub mod metrics;
+#[cfg(feature = "storage")]
+pub mod secret;
 #[cfg(feature = "source")]
 pub mod sink;
 #[cfg(feature = "source")]

@@ -1,5 +1,8 @@
 //! Where artifacts are kept: whole objects under validated keys, in a folder, in memory, or in an object store.
 //!
+//! [`Storage`] is the trait, `ObjectStorage` what implements it for folders, memory and (feature `s3`) S3. `Stores` opens
+//! stores by the names that a configuration gives them; `prune` removes what is older than wanted.
+//!
 //! ```
 //! # #[cfg(feature = "storage")]
 //! # #[tokio::main(flavor = "current_thread")]
@@ -22,8 +25,18 @@ mod ext;
 mod key;
 #[cfg(feature = "storage")]
 mod object;
+#[cfg(feature = "s3")]
+mod patience;
+#[cfg(feature = "storage")]
+mod plain;
+#[cfg(feature = "storage")]
+mod prune;
+#[cfg(feature = "storage")]
+mod registry;
 #[cfg(feature = "storage")]
 mod root;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::fmt::Debug;
 
@@ -36,6 +49,14 @@ pub use ext::StorageExt;
 pub use key::Key;
 #[cfg(feature = "storage")]
 pub use object::ObjectStorage;
+#[cfg(feature = "s3")]
+pub use patience::Patience;
+#[cfg(feature = "storage")]
+pub use prune::{Age, KEPT_AROUND_CURSORS, ParseAgeError, PruneOptions, Pruned, prune};
+#[cfg(feature = "storage")]
+pub use registry::{DEFAULT_FOLDER, LOCAL_BACKEND, S3_BACKEND, S3Spec, StoreSpec, Stores};
+#[cfg(feature = "s3")]
+pub use s3::S3Options;
 
 /// What happens when the key is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -55,6 +55,8 @@ pub enum StorageError {
         source: Cause,
     },
     /// The store does not answer, or failed in passing: the same request may work a moment later.
+    ///
+    /// Of a put it is then not known whether it took place: overwriting again is safe; creating again may meet itself.
     #[error("the store failed at `{at}`")]
     Unavailable {
         /// Key or folder.

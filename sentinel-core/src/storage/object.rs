@@ -1,26 +1,44 @@
-//! Storage over the `object_store` crate: a local folder or memory, and whatever else it can speak to.
+//! Storage over the `object_store` crate: a local folder, memory, S3, and whatever else it can speak to.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::{ObjectStore, ObjectStoreExt};
 
+use super::plain::{PlainStore, refusal};
 use super::root::Root;
+#[cfg(feature = "s3")]
+use super::s3::{S3Options, S3Store};
 use super::{Key, ObjectInfo, PutMode, Storage, StorageError};
-use crate::blocking::offload;
 
 /// A [`Storage`] over an [`ObjectStore`].
 #[derive(Clone)]
-pub struct ObjectStorage {
-    inner: Arc<dyn ObjectStore>,
-    root: Option<Root>,
+pub struct ObjectStorage(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Plain(PlainStore),
+    #[cfg(feature = "s3")]
+    S3(Arc<S3Store>),
+}
+
+/// Calls the same method of whichever store it is.
+macro_rules! either {
+    ($storage:expr, $store:ident => $call:expr) => {
+        match &$storage.0 {
+            Inner::Plain($store) => $call,
+            #[cfg(feature = "s3")]
+            Inner::S3($store) => $call,
+        }
+    };
 }
 
 impl ObjectStorage {
@@ -29,19 +47,20 @@ impl ObjectStorage {
     /// Writes go to a file beside the target, are synced, renamed into place, and the folder is synced: after a crash
     /// there is the old object or the new one. Links that lead out of the folder are refused.
     pub fn local(folder: impl AsRef<Path>) -> Result<Self, StorageError> {
+        use std::io::ErrorKind;
+
         let folder = folder.as_ref();
-        let root = Root::create(folder).map_err(|error| {
-            let at = folder.display().to_string();
-            match error.kind() {
-                std::io::ErrorKind::PermissionDenied => StorageError::Denied { at, source: Box::new(error) },
-                _ => StorageError::InvalidLocation { location: at, reason: error.to_string() },
+        let location = || folder.display().to_string();
+        let root = Root::create(folder).map_err(|error| match error.kind() {
+            // Here these mean the folder itself, which no waiting turns into a store.
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::NotFound | ErrorKind::InvalidInput => {
+                StorageError::InvalidLocation { location: location(), reason: error.to_string() }
             }
+            _ => refusal(location(), error),
         })?;
-        let inner = LocalFileSystem::new_with_prefix(root.path()).map_err(|error| StorageError::InvalidLocation {
-            location: folder.display().to_string(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self { inner: Arc::new(inner.with_fsync(true)), root: Some(root) })
+        let inner = LocalFileSystem::new_with_prefix(root.path())
+            .map_err(|error| StorageError::InvalidLocation { location: location(), reason: error.to_string() })?;
+        Ok(Self(Inner::Plain(PlainStore { inner: Arc::new(inner.with_fsync(true)), root: Some(root) })))
     }
 
     /// A store that lives as long as this value and its clones.
@@ -49,14 +68,30 @@ impl ObjectStorage {
         Self::new(Arc::new(InMemory::new()))
     }
 
-    /// Any object store, already configured.
+    /// Any object store, already configured. Its answers are taken as they are: nothing is asked again.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, root: None }
+        Self(Inner::Plain(PlainStore { inner, root: None }))
     }
 
-    /// `file:///absolute/folder`, `file://./relative/folder` or `memory://`.
+    /// A bucket of S3, or of a store that speaks its protocol, or a folder in one.
     ///
-    /// The folder is taken as it is written, with no percent-decoding.
+    /// What fails in passing is sent again, with growing pauses. A put whose answer was lost asks the store whether it
+    /// took place, so that [`PutMode::Create`] has one winner, who knows it. Objects beyond
+    /// [`multipart_above`](S3Options::multipart_above) are sent in parts, and appear when all have arrived.
+    ///
+    /// Nothing is asked of the store yet: a wrong key or a missing bucket is an error of the first request.
+    ///
+    /// # Errors
+    /// [`StorageError::InvalidLocation`]: there is no bucket in the options, or something in them cannot be right.
+    #[cfg(feature = "s3")]
+    pub fn s3(options: &S3Options) -> Result<Self, StorageError> {
+        Ok(Self(Inner::S3(Arc::new(options.open()?))))
+    }
+
+    /// `file:///absolute/folder`, `file://./relative/folder`, `memory://`, or `s3://bucket/folder` with what
+    /// [`S3Options::with_url`] knows; the rest of that store's options come from the environment.
+    ///
+    /// The folder of a file URL is taken as it is written, with no percent-decoding.
     pub fn from_url(url: &str) -> Result<Self, StorageError> {
         if let Some(folder) = url.strip_prefix("file://") {
             if ["/", "./", "../"].iter().any(|start| folder.starts_with(start)) || folder == "." || folder == ".." {
@@ -65,137 +100,61 @@ impl ObjectStorage {
         } else if url == "memory://" {
             return Ok(Self::memory());
         }
+        #[cfg(feature = "s3")]
+        if url.starts_with("s3:") {
+            return Self::s3(&S3Options { base_path: None, ..S3Options::from_env() }.with_url(url)?);
+        }
         Err(StorageError::InvalidLocation {
-            location: url.to_owned(),
-            reason: "use file:///absolute/folder, file://./relative/folder or memory://".to_owned(),
+            // What comes after these may be a secret.
+            location: url.split(['@', '?', '#']).next().unwrap_or_default().to_owned(),
+            reason: "use file:///absolute/folder, file://./relative/folder, s3://bucket/folder or memory://".to_owned(),
         })
     }
 
-    async fn check(&self, key: &Key) -> Result<(), StorageError> {
-        let Some(root) = self.root.clone() else { return Ok(()) };
-        let checked = key.clone();
-        match offload(move || root.check(&checked)).await {
-            Ok(result) => result,
-            Err(panic) => Err(StorageError::Unavailable { at: key.to_string(), source: Box::new(panic) }),
-        }
+    /// Clears away what writers left behind that were killed more than `age` ago, and says how many pieces it was: unfinished
+    /// files of a folder, unfinished uploads to a bucket. None of it was ever visible.
+    ///
+    /// An age of a day leaves every writer alone that is still at work.
+    pub async fn sweep(&self, age: Duration) -> Result<u64, StorageError> {
+        let limit = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        either!(self, store => store.sweep(limit).await)
     }
 }
 
 impl fmt::Debug for ObjectStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ObjectStorage({})", self.inner)
+        either!(self, store => write!(f, "ObjectStorage({store:?})"))
     }
 }
 
 #[async_trait]
 impl Storage for ObjectStorage {
     async fn put(&self, key: &Key, bytes: Bytes, mode: PutMode) -> Result<(), StorageError> {
-        self.check(key).await?;
-        let mode = match mode {
-            PutMode::Overwrite => object_store::PutMode::Overwrite,
-            PutMode::Create => object_store::PutMode::Create,
-        };
-        let written = self.inner.put_opts(&path(key)?, bytes.into(), mode.into()).await;
-        written.map(drop).map_err(|error| failure(key, error))
+        either!(self, store => store.put(key, bytes, mode).await)
     }
 
     async fn get(&self, key: &Key) -> Result<Bytes, StorageError> {
-        self.check(key).await?;
-        let object = self.inner.get(&path(key)?).await.map_err(|error| failure(key, error))?;
-        object.bytes().await.map_err(|error| failure(key, error))
+        either!(self, store => store.get(key).await)
     }
 
     async fn head(&self, key: &Key) -> Result<ObjectInfo, StorageError> {
-        self.check(key).await?;
-        let meta = self.inner.head(&path(key)?).await.map_err(|error| failure(key, error))?;
-        Ok(ObjectInfo { key: key.clone(), size: meta.size })
+        either!(self, store => store.head(key).await)
     }
 
     fn list<'a>(&'a self, folder: Option<&Key>) -> BoxStream<'a, Result<ObjectInfo, StorageError>> {
         let folder = folder.cloned();
         let listing = async move {
-            let at = folder.as_ref().map_or("the store", Key::as_str).to_owned();
-            let prefix = folder.as_ref().map(path).transpose()?;
-            let metas: Vec<_> =
-                self.inner.list(prefix.as_ref()).try_collect().await.map_err(|error| classify(at, error))?;
-            // A file whose name is no key was not put there through this trait and cannot be addressed by it.
-            let mut objects: Vec<_> = metas
-                .into_iter()
-                .filter_map(|meta| Some(ObjectInfo { key: Key::new(meta.location.as_ref()).ok()?, size: meta.size }))
-                .filter(|object| folder.as_ref().is_none_or(|folder| object.key.is_below(folder)))
-                .collect();
+            let mut objects = either!(self, store => store.list(folder.as_ref()).await)?;
+            // A prefix that is a whole key is no folder.
+            objects.retain(|object| folder.as_ref().is_none_or(|folder| object.key.is_below(folder)));
             // Folders list in the order of the file system.
             objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-            let mut reachable = Vec::with_capacity(objects.len());
-            for object in objects {
-                if self.check(&object.key).await.is_ok() {
-                    reachable.push(Ok(object));
-                }
-            }
-            Ok(futures::stream::iter(reachable))
+            Ok(futures::stream::iter(objects.into_iter().map(Ok)))
         };
         futures::stream::once(listing).try_flatten().boxed()
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StorageError> {
-        self.check(key).await?;
-        match self.inner.delete(&path(key)?).await {
-            Ok(()) => {}
-            Err(object_store::Error::NotFound { .. }) => return Ok(()),
-            Err(error) => return Err(failure(key, error)),
-        }
-        let Some(root) = self.root.clone() else { return Ok(()) };
-        let removed = key.clone();
-        let unavailable = |source| StorageError::Unavailable { at: key.to_string(), source };
-        match offload(move || root.sync_folder_of(&removed)).await {
-            Ok(synced) => synced.map_err(|error| unavailable(Box::new(error))),
-            Err(panic) => Err(unavailable(Box::new(panic))),
-        }
+        either!(self, store => store.delete(key).await)
     }
-}
-
-fn path(key: &Key) -> Result<object_store::path::Path, StorageError> {
-    object_store::path::Path::parse(key.as_str())
-        .map_err(|_| StorageError::InvalidKey { key: key.to_string(), reason: "the store does not take it" })
-}
-
-fn failure(key: &Key, error: object_store::Error) -> StorageError {
-    use object_store::Error;
-    match error {
-        Error::NotFound { .. } => StorageError::NotFound { key: key.clone() },
-        Error::AlreadyExists { .. } | Error::Precondition { .. } => StorageError::AlreadyExists { key: key.clone() },
-        Error::InvalidPath { .. } => {
-            StorageError::InvalidKey { key: key.to_string(), reason: "the store does not take it" }
-        }
-        other => classify(key.to_string(), other),
-    }
-}
-
-fn classify(at: String, error: object_store::Error) -> StorageError {
-    use std::io::ErrorKind;
-    let source: Box<dyn std::error::Error + Send + Sync> = match error {
-        object_store::Error::PermissionDenied { source, .. } | object_store::Error::Unauthenticated { source, .. } => {
-            return StorageError::Denied { at, source };
-        }
-        other => Box::new(other),
-    };
-    match io_kind(source.as_ref()) {
-        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => StorageError::Denied { at, source },
-        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => StorageError::Full { at, source },
-        Some(ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty) => {
-            StorageError::InvalidKey { key: at, reason: "an object and a folder cannot share a name here" }
-        }
-        _ => StorageError::Unavailable { at, source },
-    }
-}
-
-fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
-    let mut error = Some(error);
-    while let Some(current) = error {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            return Some(io.kind());
-        }
-        error = current.source();
-    }
-    None
 }
