@@ -30,7 +30,7 @@ pub use memory::{MemoryBlock, MemorySource};
 #[cfg(feature = "archive")]
 pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
-pub use rpc::{RpcOptions, RpcSource};
+pub use rpc::{EndpointStats, RetryBudget, RpcOptions, RpcSource, RpcStats, RuntimeCache};
 #[cfg(feature = "sim")]
 pub use sim::{Happened, HistoryEntry, LedgerEntry, SimAction, SimBuilder, SimSource};
 

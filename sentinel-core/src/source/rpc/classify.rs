@@ -10,7 +10,7 @@ use jsonrpsee::core::http_helpers::HttpError;
 use jsonrpsee::http_client::transport::Error as HttpTransportError;
 use subxt_rpcs::Error as RpcError;
 
-use super::connection::ConnectionError;
+use super::failure::ConnectionError;
 use super::http::HttpRefusal;
 use crate::chain::BlockId;
 use crate::source::SourceError;
@@ -103,17 +103,48 @@ pub(super) fn classify(error: RpcError, asked: Asked<'_>) -> SourceError {
     }
 }
 
-/// Whether the connection was lost under a request, so that asking once more on a new one makes sense.
-///
-/// Over HTTP that is an everyday matter: the server may close a connection that idled just when it is used again.
-pub(super) fn is_lost_connection(error: &RpcError) -> bool {
-    let RpcError::Client(error) = error else { return false };
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The node answered, and this is what it said.
+    Said,
+    /// The connection was lost under the request, so that asking at once on another one makes sense.
+    ///
+    /// Over HTTP that is an everyday matter: the server may close a connection that idled just when it is used again.
+    Lost,
+    /// No answer came in time.
+    Late,
+    /// There is nobody at the address, or nobody who serves us.
+    Unreachable,
+}
+
+/// See [`Trouble`].
+pub(super) fn trouble(error: &RpcError) -> Trouble {
+    let RpcError::Client(error) = error else { return Trouble::Said };
     match error.downcast_ref::<ConnectionError>() {
-        Some(ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect)) => true,
-        Some(ConnectionError::Client(ClientError::Transport(error))) => {
-            hyper_error(error.as_ref()).is_some_and(|error| !error.is_connect())
+        Some(ConnectionError::RequestTimeout { .. }) => Trouble::Late,
+        Some(
+            ConnectionError::Hung(_)
+            | ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect),
+        ) => Trouble::Lost,
+        Some(ConnectionError::Client(ClientError::Transport(error))) => match hyper_error(error.as_ref()) {
+            Some(error) if error.is_connect() => Trouble::Unreachable,
+            Some(_) => Trouble::Lost,
+            None => match http_refusal(error.as_ref()) {
+                Some(401 | 403 | 404 | 410) => Trouble::Unreachable,
+                _ => Trouble::Said,
+            },
+        },
+        _ => Trouble::Said,
+    }
+}
+
+fn http_refusal(transport: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<u16> {
+    match transport.downcast_ref::<HttpTransportError>() {
+        Some(HttpTransportError::Http(HttpError::Stream(stream))) => {
+            stream.downcast_ref::<HttpRefusal>().map(|refusal| refusal.status)
         }
-        _ => false,
+        _ => None,
     }
 }
 
