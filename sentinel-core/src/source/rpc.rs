@@ -15,6 +15,7 @@ mod http;
 mod jitter;
 mod keeper;
 mod link;
+mod meaning;
 mod node;
 mod options;
 mod pool;

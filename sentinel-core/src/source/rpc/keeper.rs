@@ -39,9 +39,9 @@ async fn keep(node: Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
         let pause = (node.options().probe_interval / LOOKS).max(Duration::from_millis(1));
+        tend(&node, pause).await;
         // Early where more connections are wanted.
         let _ = timeout(pause, node.crowded()).await;
-        tend(&node, pause).await;
     }
 }
 

@@ -1,7 +1,9 @@
-//! One endpoint: its connections, how much it takes, how it is, and what was learnt about it.
+//! One endpoint: how much it takes, how it is, and what was learnt about it.
+
+mod connections;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -10,12 +12,12 @@ use subxt_rpcs::{Error as RpcError, RpcClientT};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use self::connections::Slot;
 use super::RpcOptions;
 use super::budget::Budget;
 use super::classify::{self, Asked, Trouble};
-use super::dial::{GREETING, dial};
 use super::endpoint::Endpoint;
-use super::failure::{ConnectionError, into_rpc};
+use super::failure::ConnectionError;
 use super::gate::{Gate, Permit};
 use super::health::Health;
 use super::horizon::Horizon;
@@ -26,22 +28,11 @@ use super::stats::{Counters, EndpointStats};
 use crate::chain::BlockHash;
 use crate::source::SourceError;
 
-/// Requests under way on each connection before another one is opened.
-const CROWDED: usize = 4;
-
 /// The first pause before a node that said "too many" or "busy" is asked again; it doubles.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often "internal error" and its like are asked again at the same node: some are not passing at all.
 const PASSING_RETRIES: u32 = 2;
-
-/// Where one connection of an endpoint is kept.
-#[derive(Debug, Default)]
-struct Slot {
-    link: Mutex<Option<Arc<Link>>>,
-    /// Who opens it has the turn; the others wait for that one attempt.
-    opening: tokio::sync::Mutex<()>,
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -255,144 +246,10 @@ impl Node {
         subscription.map_err(|error| classify::classify(error, asked))
     }
 
-    /// The connection with the least to do; one is opened where there is none.
-    async fn link(&self) -> Result<Arc<Link>, SourceError> {
-        let least = self.open_links().min_by_key(|link| link.under_way());
-        if let Some(link) = least {
-            let open = self.wanted.load(Ordering::Relaxed);
-            if link.under_way() >= CROWDED && open < self.slots.len() {
-                // The keeper opens it: nobody waits for a connection while there is one.
-                let _ = self.wanted.compare_exchange(open, open + 1, Ordering::Relaxed, Ordering::Relaxed);
-                self.crowded.notify_one();
-            }
-            return Ok(link);
-        }
-        match self.slots.first() {
-            Some(slot) => self.open(slot).await,
-            None => Err(self.health.failure(self.endpoint())),
-        }
-    }
-
-    /// Opens connections until there are as many as there was use for.
-    pub(super) async fn replace_lost(&self) -> Result<(), SourceError> {
-        for slot in &self.slots {
-            if self.open_links().count() >= self.wanted.load(Ordering::Relaxed) {
-                break;
-            }
-            if slot.link().is_none() {
-                self.open(slot).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn open(&self, slot: &Slot) -> Result<Arc<Link>, SourceError> {
-        let _turn = slot.opening.lock().await;
-        if let Some(link) = slot.link() {
-            return Ok(link);
-        }
-        if !self.health.pause_left().is_zero() {
-            return Err(self.health.failure(self.endpoint()));
-        }
-        match dial(&self.address, &self.options).await.and_then(|(link, genesis)| self.vet(link, genesis)) {
-            Ok(link) => {
-                self.counters.connects.one();
-                self.health.connected();
-                let link = Arc::new(link);
-                *slot.lock() = Some(Arc::clone(&link));
-                Ok(link)
-            }
-            Err(error) => {
-                self.counters.connect_failures.one();
-                if matches!(error, ConnectionError::OtherChain { .. }) && !self.refused.swap(true, Ordering::Relaxed) {
-                    tracing::error!(endpoint = self.endpoint(), %error, "the endpoint is not used");
-                }
-                let error = classify::classify(into_rpc(error), self.greeting());
-                self.health.unreachable(&error);
-                Err(error)
-            }
-        }
-    }
-
-    /// All endpoints must serve one chain.
-    fn vet(&self, link: Link, now: BlockHash) -> Result<Link, ConnectionError> {
-        match self.genesis.get() {
-            Some(expected) if *expected != now => Err(ConnectionError::OtherChain { expected: *expected, now }),
-            _ => {
-                *self.serves.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-                self.refused.store(false, Ordering::Relaxed);
-                Ok(link)
-            }
-        }
-    }
-
-    /// The genesis of the chain that it served when the last connection was opened.
-    pub(super) fn serves(&self) -> Option<BlockHash> {
-        *self.serves.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Stops using it, because it serves another chain than the others.
-    pub(super) fn refuse(&self, expected: BlockHash, now: BlockHash) {
-        self.refused.store(true, Ordering::Relaxed);
-        tracing::error!(endpoint = self.endpoint(), %expected, %now, "the endpoint serves another chain, it is not used");
-        let error = into_rpc(ConnectionError::OtherChain { expected, now });
-        self.health.unreachable(&classify::classify(error, self.greeting()));
-        self.slots.iter().for_each(|slot| *slot.lock() = None);
-    }
-
-    fn greeting(&self) -> Asked<'_> {
-        Asked { endpoint: self.endpoint(), method: GREETING, function: None, block: None }
-    }
-
     /// It says that it does not keep the state of a block which exists.
     pub(super) fn pruned(&self, block: u64) {
         self.counters.pruned.one();
         self.horizon.lacks(block);
-    }
-
-    /// A connection that ended under a request. All requests on it notice; it counts once.
-    fn lost(&self, link: &Arc<Link>) {
-        if !link.is_socket() {
-            self.health.bad();
-        } else if self.forget(link) {
-            self.health.bad();
-            if !link.is_proved() {
-                self.health.stillborn();
-            }
-        }
-    }
-
-    /// Drops a connection that does not answer; what is under way on it fails at once, and may be asked elsewhere.
-    pub(super) fn drop_hung(&self, link: &Arc<Link>) {
-        tracing::warn!(endpoint = self.endpoint(), silent = ?link.silent_for(), "a connection hangs, dropping it");
-        self.counters.hung.one();
-        link.give_up();
-        self.forget(link);
-        // One of several is the network's affair, the only one or all of them the endpoint's.
-        match self.open_links().any(|other| other.silent_for() < self.options.probe_interval) {
-            true => self.health.bad(),
-            false => self.health.hung(),
-        }
-    }
-
-    /// Gives its connections up, so that new ones are opened, perhaps to another backend.
-    pub(super) fn reopen(&self) {
-        for link in self.open_links().filter(|link| link.is_socket()) {
-            link.give_up();
-            self.forget(&link);
-        }
-    }
-
-    /// Takes a connection out; whether it was still there.
-    fn forget(&self, link: &Arc<Link>) -> bool {
-        self.slots.iter().any(|slot| {
-            let mut place = slot.lock();
-            let is_here = place.as_ref().is_some_and(|here| Arc::ptr_eq(here, link));
-            if is_here {
-                *place = None;
-            }
-            is_here
-        })
     }
 
     pub(super) fn stats(&self) -> EndpointStats {
@@ -419,16 +276,5 @@ impl Node {
             pruned: counts.pruned.get(),
             bytes: counts.bytes.get(),
         }
-    }
-}
-
-impl Slot {
-    /// The connection, where it is open.
-    fn link(&self) -> Option<Arc<Link>> {
-        self.lock().as_ref().filter(|link| link.is_open()).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

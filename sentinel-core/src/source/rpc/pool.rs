@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::RpcOptions;
 use super::ask::Ask;
@@ -24,6 +24,9 @@ pub(super) const MOST: usize = 64;
 /// How long those before it in the list are waited for, when one has answered.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How long an endpoint is waited for before the next one is tried beside it.
+const STAGGER: Duration = Duration::from_millis(500);
+
 /// The first pause before a read that failed is made again at the same endpoint; it doubles.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,7 +43,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Connects to all endpoints, and is content with the first of the list that answers.
+    /// Connects to the first endpoint of the list that answers; the others are seen to afterwards.
     pub(super) async fn connect(urls: &[&str], options: RpcOptions) -> Result<Self, SourceError> {
         if urls.is_empty() || urls.len() > MOST {
             return Err(SourceError::fatal(format!("{} endpoints given: between 1 and {MOST} are needed", urls.len())));
@@ -57,12 +60,15 @@ impl Pool {
         }
         let first = first_answer(&nodes).await?;
         let genesis = *known.get_or_init(|| first);
+        let mut chosen = false;
         for node in &nodes {
             match node.serves() {
                 Some(now) if now != genesis => node.refuse(genesis, now),
-                // Not heard of yet: the keeper goes on trying, and it takes its place after some clean answers.
-                None => node.health().hung(),
-                Some(_) => {}
+                Some(_) => chosen = true,
+                // It was waited for in vain: the keeper goes on trying, and it takes its place after some clean answers.
+                None if !chosen => node.health().hung(),
+                // Not needed so far.
+                None => {}
             }
         }
         let keepers = nodes.iter().map(Keeper::start).collect();
@@ -132,27 +138,37 @@ impl Pool {
     }
 }
 
-/// Opens all endpoints at once and gives the genesis of the first in the list that answers.
+/// Opens endpoints, each when those before it failed or take long, and gives the genesis of the first in the list that
+/// answers.
 async fn first_answer(nodes: &[Arc<Node>]) -> Result<BlockHash, SourceError> {
-    let mut opening: FuturesUnordered<_> =
-        nodes.iter().map(|node| async move { (node.index(), node.replace_lost().await) }).collect();
-    let mut failures: Vec<Option<SourceError>> = nodes.iter().map(|_| None).collect();
+    let open = |node: &Arc<Node>| {
+        let node = Arc::clone(node);
+        async move { (node.index(), node.replace_lost().await) }
+    };
+    let mut waiting = nodes.iter();
+    let mut opening: FuturesUnordered<_> = waiting.next().map(open).into_iter().collect();
+    let mut failures: Vec<SourceError> = Vec::new();
     let mut pending = vec![true; nodes.len()];
-    let mut patience: Option<Instant> = None;
+    let mut answered: Option<Instant> = None;
     loop {
-        let next = async {
-            match patience {
-                None => opening.next().await,
-                Some(until) => tokio::time::timeout_at(until, opening.next()).await.unwrap_or(None),
-            }
+        let patience = match answered {
+            Some(since) => GRACE.saturating_sub(since.elapsed()),
+            None => STAGGER,
         };
-        let Some((index, opened)) = next.await else { break };
-        pending[index] = false;
-        match opened {
-            Ok(()) => {
-                patience.get_or_insert_with(|| Instant::now() + GRACE);
+        match timeout(patience, opening.next()).await {
+            Ok(Some((index, Ok(())))) => {
+                pending[index] = false;
+                answered.get_or_insert_with(Instant::now);
             }
-            Err(error) => failures[index] = Some(error),
+            Ok(Some((index, Err(error)))) => {
+                pending[index] = false;
+                failures.push(error);
+                opening.extend(waiting.next().map(open));
+            }
+            // None is under way any more.
+            Ok(None) => break,
+            Err(_) if answered.is_some() => break,
+            Err(_) => opening.extend(waiting.next().map(open)),
         }
         let first = nodes.iter().position(|node| node.serves().is_some());
         if first.is_some_and(|first| !pending[..first].contains(&true)) {
@@ -162,7 +178,6 @@ async fn first_answer(nodes: &[Arc<Node>]) -> Result<BlockHash, SourceError> {
     if let Some(genesis) = nodes.iter().find_map(|node| node.serves()) {
         return Ok(genesis);
     }
-    let mut failures: Vec<SourceError> = failures.into_iter().flatten().collect();
     if failures.len() > 1 {
         let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
         let message = format!("no endpoint can be used: {}", all.join("; "));
@@ -206,7 +221,7 @@ impl Route<'_> {
         };
         let wait = node.ready_in();
         if wait > SHORT && !node.health().is_up() && self.budget.spend(wait) {
-            sleep_until(Instant::now() + wait).await;
+            sleep(wait).await;
         }
         self.asked = Some(node.index());
         let alone = pool.nodes.iter().filter(|node| node.health().is_up()).count() <= 1;
