@@ -67,6 +67,11 @@ impl<'a> Ask<'a> {
             Err(error @ (SourceError::StatePruned { .. } | SourceError::UnknownBlock { .. })) => {
                 match self.header_by_hash(at.hash).await? {
                     Some(_) => {
+                        if !self.alone {
+                            // How old it is tells how much the endpoint keeps, and so whom to ask for the next one.
+                            let newest = self.newest().await.unwrap_or(0);
+                            self.node.health().saw(newest);
+                        }
                         self.node.pruned(at.number);
                         Err(match error {
                             SourceError::UnknownBlock { block, .. } => {
@@ -132,13 +137,15 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// The height of the best chain, where it can be had.
+    async fn newest(&self) -> Option<u64> {
+        let answer = self.request("chain_getHeader", Params::new(), None).await.ok()?;
+        self.read(wire::header(&answer), "chain_getHeader", None).ok().flatten().map(|header| header.number)
+    }
+
     /// The error for a block that does not exist, with the newest that does.
     pub(super) async fn unknown(&self, block: BlockId) -> SourceError {
-        let newest = async {
-            let answer = self.request("chain_getHeader", Params::new(), None).await?;
-            self.read(wire::header(&answer), "chain_getHeader", None)
-        };
-        let head = newest.await.ok().flatten().map(|header| header.number);
+        let head = self.newest().await;
         SourceError::UnknownBlock { block, head }
     }
 }

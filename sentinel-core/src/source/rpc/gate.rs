@@ -49,6 +49,7 @@ struct State {
     next_turn: Instant,
     closed_until: Option<Instant>,
     meter: Meter,
+    tally: Tally,
 }
 
 /// The right to one request; it ends when this is dropped.
@@ -80,6 +81,7 @@ impl Gate {
             next_turn: now,
             closed_until: None,
             meter: Meter { since: now, count: 0, rate: 0.0 },
+            tally: Tally::default(),
         };
         Self { most, fixed, state: Mutex::new(state) }
     }
@@ -155,6 +157,7 @@ impl Permit {
     /// A good answer came.
     pub(super) fn fine(&self) {
         let mut state = self.gate.lock();
+        state.tally.good += 1;
         state.window = (state.window + (1.0 / state.window).max(WIDER)).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
             let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
@@ -173,7 +176,7 @@ impl Permit {
             let until = Instant::now() + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
         }
-        if self.is_news(&mut state) {
+        if state.tally.wants_cut() && self.is_news(&mut state) {
             let rate = state.meter.rate();
             let pace = SLOWER * state.pace.map_or(rate, |pace| pace.min(rate)).max(SLOWEST);
             state.pace = Some(pace);
@@ -246,6 +249,38 @@ impl State {
         let turn = self.next_turn.max(now.checked_sub(LAPSE).unwrap_or(now));
         self.next_turn = turn + Duration::from_secs_f64(1.0 / pace);
         if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now(self.cuts) }
+    }
+}
+
+/// What came of the requests since the last cut of the rate: whether cuts help at all.
+///
+/// An endpoint that refuses by rate refuses next to nothing after a few cuts. One that refuses at random goes on as before;
+/// to slow down for it ever more would gain nothing.
+#[derive(Debug, Default)]
+struct Tally {
+    good: u32,
+    refused: u32,
+    /// Cuts in a row that did not help.
+    in_vain: u32,
+}
+
+impl Tally {
+    /// One more was refused: whether the rate is to be cut for it.
+    fn wants_cut(&mut self) -> bool {
+        /// Good answers that show that the last cut helped.
+        const HELPED: u32 = 32;
+        /// Answers without which a share of them says nothing.
+        const ENOUGH: u32 = 8;
+        /// Two cuts halve the rate: below a half of refusals that would end them.
+        const PATIENCE: u32 = 3;
+        self.refused += 1;
+        if self.good > 0 && self.good + self.refused < ENOUGH {
+            return false;
+        }
+        let may_be_random = self.good < HELPED && self.refused < self.good;
+        self.in_vain = if may_be_random { self.in_vain + 1 } else { 0 };
+        (self.good, self.refused) = (0, 0);
+        self.in_vain <= PATIENCE
     }
 }
 
@@ -368,5 +403,27 @@ mod tests {
         let (asked, refused) = *share.lock().unwrap();
         assert!(refused * 20 < asked, "{refused} of {asked} were refused");
         assert!(asked > 60 * 80, "only {asked} were asked in a minute where 6000 were allowed");
+    }
+
+    /// To slow down helps nobody there.
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_refuses_at_random_is_asked_on() {
+        let gate = Arc::new(Gate::new(16, None));
+        let start = Instant::now();
+        let worker = |from: usize| {
+            let gate = &gate;
+            async move {
+                for index in 0..500 {
+                    let permit = gate.enter().await;
+                    sleep(Duration::from_millis(5)).await;
+                    match (from + index) * 7 % 10 < 3 {
+                        true => permit.limited(None),
+                        false => permit.fine(),
+                    }
+                }
+            }
+        };
+        join_all((0..8).map(worker)).await;
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     }
 }

@@ -249,7 +249,7 @@ impl Node {
     /// It says that it does not keep the state of a block which exists.
     pub(super) fn pruned(&self, block: u64) {
         self.counters.pruned.one();
-        self.horizon.lacks(block);
+        self.horizon.lacks(block, self.health.head());
     }
 
     pub(super) fn stats(&self) -> EndpointStats {
