@@ -177,26 +177,26 @@ async fn no_lie_becomes_a_row() -> Outcome {
     Ok(())
 }
 
-/// Every third answer is "too many", in the words of three nodes and gateways, and everything comes all the same.
+/// For a while every third answer is "too many", in the words of three nodes and gateways; everything comes all the same.
 #[tokio::test]
 async fn a_limiting_node_gives_everything_in_the_end() -> Outcome {
     let last = size(100, 1000);
     let node = serve(last).await?;
+    let options = RpcOptions { retry_budget: RetryBudget { retries: 50, within: Duration::from_secs(120) }, ..quick() };
+    let source = RpcSource::connect(&node.ws_url(), options).await?;
     let limits = [(429, "Too Many Requests"), (-32004, "Historical work rate limit exceeded"), (-32029, "")];
     let mut rng = Rng::new(7);
     for method in ["chain_getBlockHash", "chain_getBlock", "state_queryStorageAt", "state_getRuntimeVersion"] {
-        for _ in 0..last {
+        for _ in 0..last / 5 {
             let (code, message) = *rng.pick(&limits);
             let answer = if rng.percent(30) { Answer::error(code, message) } else { Answer::Real };
             node.script_once(method, answer);
         }
     }
-    let options = RpcOptions { retry_budget: RetryBudget { retries: 50, within: Duration::from_secs(120) }, ..quick() };
-    let source = RpcSource::connect(&node.ws_url(), options).await?;
     assert_eq!(read_right(&source, last, 3).await?, last);
     let stats = source.stats();
     println!("blocks={last} {stats:?}");
-    assert!(stats.endpoints[0].rate_limited > last / 2, "it did limit: {stats:?}");
+    assert!(stats.endpoints[0].rate_limited > last / 10, "it did limit: {stats:?}");
     Ok(())
 }
 

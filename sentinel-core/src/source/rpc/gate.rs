@@ -19,7 +19,7 @@ const SLOWER: f64 = 0.7;
 /// What a good answer adds to the rate: after a cut it takes some two hundred to come back to where the limit was.
 const FASTER: f64 = 1.0 / 512.0;
 /// What a second of good answers adds to the rate at least, where they are few.
-const FASTER_WHEN_SLOW: f64 = 0.05;
+const FASTER_WHEN_SLOW: f64 = 0.1;
 /// No cut goes below this rate, in requests per second.
 const SLOWEST: f64 = 0.5;
 /// A rate so many times what is asked for anyway bounds nothing and is forgotten.
@@ -176,7 +176,7 @@ impl Permit {
             let until = Instant::now() + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
         }
-        if state.tally.wants_cut() && self.is_news(&mut state) {
+        if self.cuts == state.cuts && state.tally.wants_cut() && self.is_news(&mut state) {
             let rate = state.meter.rate();
             let pace = SLOWER * state.pace.map_or(rate, |pace| pace.min(rate)).max(SLOWEST);
             state.pace = Some(pace);
@@ -270,14 +270,14 @@ impl Tally {
         /// Good answers that show that the last cut helped.
         const HELPED: u32 = 32;
         /// Answers without which a share of them says nothing.
-        const ENOUGH: u32 = 8;
-        /// Two cuts halve the rate: below a half of refusals that would end them.
-        const PATIENCE: u32 = 3;
+        const ENOUGH: u32 = 16;
+        /// Four cuts leave a quarter of the rate: where less than two thirds are refused, that ends it.
+        const PATIENCE: u32 = 4;
         self.refused += 1;
-        if self.good > 0 && self.good + self.refused < ENOUGH {
+        if self.good + self.refused < ENOUGH {
             return false;
         }
-        let may_be_random = self.good < HELPED && self.refused < self.good;
+        let may_be_random = self.good < HELPED && self.refused < 2 * self.good;
         self.in_vain = if may_be_random { self.in_vain + 1 } else { 0 };
         (self.good, self.refused) = (0, 0);
         self.in_vain <= PATIENCE
