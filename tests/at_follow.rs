@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use sentinel_core::source::{BlockSource, MemorySource, RpcOptions, RpcSource, SourceError};
-use sentinel_support::node::{Answer, Node};
+use sentinel_support::node::{Answer, Node, NodeOptions};
 use sentinel_support::rng::Rng;
 use sentinel_support::rpc::quick;
 use sentinel_support::{chains, runtimes};
@@ -47,6 +47,18 @@ fn push(chain: &MemorySource, blocks: RangeInclusive<u64>) {
     for number in blocks {
         chain.push(chains::block(number));
     }
+}
+
+/// A node on a port that another one had until now.
+async fn serve_again(chain: &MemorySource, port: u16) -> Result<Node, Box<dyn Error>> {
+    for _ in 0..200 {
+        let options = NodeOptions { port, ..NodeOptions::default() };
+        match Node::serve_with(Arc::new(chain.clone()), options).await {
+            Ok(node) => return Ok(node),
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+    Err("the port stays in use".into())
 }
 
 /// What goes wrong next, and for how many blocks.
@@ -223,19 +235,15 @@ async fn a_contradicted_finality_stops_the_stream() -> Outcome {
     push(&chain, 1..=5);
     other.push(chains::block(1));
     push(&other, 12..=18);
-    let port = {
-        let node = Node::serve(Arc::new(chain.clone())).await?;
-        node.ws_url().rsplit(':').next().ok_or("a port")?.parse()?
-    };
-    let at = sentinel_support::node::NodeOptions { port, ..Default::default() };
-    let node = Node::serve_with(Arc::new(chain.clone()), at.clone()).await?;
+    let node = Node::serve(Arc::new(chain.clone())).await?;
+    let port = node.ws_url().rsplit(':').next().ok_or("a port")?.parse()?;
     let source = RpcSource::connect(&node.ws_url(), options()).await?;
     let mut blocks = source.finalized(1);
     for number in 1..=5 {
         assert_eq!(blocks.next().await.ok_or("it ended")??.header.header.number, number);
     }
     drop(node);
-    let _node = Node::serve_with(Arc::new(other.clone()), at).await?;
+    let _node = serve_again(&other, port).await?;
     let stop = loop {
         match timeout(PATIENCE, blocks.next()).await?.ok_or("it ended")? {
             Err(error) if error.is_retryable() => {}

@@ -49,6 +49,18 @@ async fn stranger() -> Result<Node, Box<dyn Error>> {
     Ok(Node::serve(Arc::new(MemorySource::with_genesis("other", runtimes::raonet_218(), genesis))).await?)
 }
 
+/// A node on a port that another one had until now.
+async fn serve_again(chain: &MemorySource, port: u16) -> Result<Node, Box<dyn Error>> {
+    for _ in 0..200 {
+        let options = NodeOptions { port, ..NodeOptions::default() };
+        match Node::serve_with(Arc::new(chain.clone()), options).await {
+            Ok(node) => return Ok(node),
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+    Err("the port stays in use".into())
+}
+
 async fn until(source: &RpcSource, what: impl Fn(&RpcStats) -> bool) -> Outcome {
     let wait = async {
         while !what(&source.stats()) {
@@ -165,7 +177,7 @@ async fn a_dead_primary_is_left_and_taken_again() -> Outcome {
     read_all(&source, 40).await?;
     assert!(!source.stats().endpoints[0].up);
     assert!(second.count("chain_getBlock") >= 40);
-    let primary = Node::serve_with(Arc::new(chain(40)), NodeOptions { port, ..NodeOptions::default() }).await?;
+    let primary = serve_again(&chain(40), port).await?;
     until(&source, |stats| stats.endpoints[0].up).await?;
     assert!(primary.count("chain_getHeader") >= 3, "clean probes");
     source.block(2.into()).await?;
