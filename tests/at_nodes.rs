@@ -107,10 +107,13 @@ async fn archive_behind_a_pruned_node(last: u64) -> Outcome {
     live.prune(dropped + 1);
     let (live, archive) = (Node::serve(Arc::new(live)).await?, serve(last).await?);
     let source = RpcSource::connect_any(&[&live.ws_url(), &archive.ws_url()], quick()).await?;
+    let mut wasted = 0;
     for number in 1..=last {
         assert!(is_right(&source.block(number.into()).await?, number), "block {number}");
+        if number == dropped {
+            wasted = live.count("state_queryStorageAt");
+        }
     }
-    let wasted = live.count("state_queryStorageAt") as u64 - last / 10;
     println!("blocks={last} pruned={dropped} wasted={wasted} {:?}", source.stats());
     assert!(wasted <= 10, "{wasted} questions about {dropped} dropped states");
     // All at once, before anything is known: at most one for each.
