@@ -26,15 +26,14 @@ pub(crate) struct Common {
     /// Network to read: finney, test, local, archive, sample (real blocks, built in), sim (a simulation, built in), a
     /// ws://, wss://, http:// or https:// URL, or file://DIR for a recording
     /// (file://DIR#NAME where a directory holds several). Given several times, the next one is tried when one cannot be
-    /// reached.
+    /// reached. [default: finney]
     #[arg(
         short,
         long = "network",
         global = true,
         env = "BITTENSOR_NETWORK",
         value_name = "NETWORK",
-        value_delimiter = ',',
-        default_value = DEFAULT_NETWORK
+        value_delimiter = ','
     )]
     pub(crate) networks: Vec<String>,
     /// Block number, or 0x hash. Default: the newest finalized block.
@@ -115,6 +114,11 @@ impl Common {
     #[cfg(feature = "sim")]
     pub(crate) fn sim_interval(&self) -> Duration {
         self.sim_interval
+    }
+
+    /// Whether networks were given, by flag or variable.
+    pub(crate) fn has_networks(&self) -> bool {
+        self.networks.iter().any(|name| !name.trim().is_empty())
     }
 
     /// The networks to try, in order. An empty variable is one that is not set.

@@ -63,6 +63,23 @@ pub(crate) async fn open_first(
     }
 }
 
+/// Opens networks of one chain to be read together: nodes as one source that goes on where another fails.
+pub(crate) async fn open_together(
+    names: &[String],
+    options: RpcOptions,
+    common: &Common,
+) -> Result<(Network, Arc<dyn BlockSource>), CliError> {
+    let networks = names.iter().map(|name| name.parse()).collect::<Result<Vec<Network>, _>>()?;
+    let urls: Option<Vec<&str>> = networks.iter().map(Network::endpoint).collect();
+    match (urls, networks.first()) {
+        (Some(urls), Some(first)) if urls.len() > 1 => {
+            let source = RpcSource::connect_any(&urls, options).await?;
+            Ok((first.clone(), Arc::new(source)))
+        }
+        _ => open_first(&names.iter().map(String::as_str).collect::<Vec<_>>(), options, common).await,
+    }
+}
+
 async fn open_one(network: &Network, options: &RpcOptions, common: &Common) -> Result<Arc<dyn BlockSource>, CliError> {
     match network {
         Network::Sample => archive(sample::storage().await?, None).await,

@@ -15,7 +15,7 @@ use sentinel_core::chain::Network;
 use sentinel_core::detect::HyperparameterChange;
 use sentinel_core::engine::{Engine, EngineBuilder, Estimate, Mode, Progress, RunReport};
 use sentinel_core::sink::JsonLinesSink;
-use sentinel_core::source::{BlockSource, RpcOptions};
+use sentinel_core::source::{BlockSource, FallbackSource};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Common, Flag};
@@ -33,10 +33,14 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
     common.refuse(&[Flag::Block, Flag::Mechanism, Flag::Lite], "run")?;
     // Everything that can be wrong by itself is found before the first connection.
     let settings = Settings::resolve(common, args)?;
-    let store = settings.open_store()?;
-    let options = RpcOptions { ..RpcOptions::default() };
-    let networks: Vec<&str> = settings.networks.iter().map(String::as_str).collect();
-    let (network, source) = connect::open_first(&networks, options, common).await?;
+    let store = settings.open_store(common).await?;
+    let (network, source) = connect::open_together(&settings.networks, settings.rpc(), common).await?;
+    let source = if settings.archive.is_empty() {
+        source
+    } else {
+        let (_, archive) = connect::open_together(&settings.archive, settings.rpc(), common).await?;
+        Arc::new(FallbackSource::new(source, archive, FallbackSource::AGE).await?)
+    };
     let word = word(&settings, &network, &*source).await?;
     let stop = CancellationToken::new();
     let mut builder = Engine::builder(source, store, word)
@@ -47,7 +51,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         .batch_size(settings.batch_size)
         .batch_delay(settings.batch_delay)
         .rate_limit(settings.rate_limit)
-        .force_refresh(args.force_refresh)
+        .force_refresh(settings.force_refresh)
         .stop(stop.clone());
     if let Some(at_once) = args.in_flight {
         builder = builder.in_flight(at_once.get());
@@ -90,7 +94,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         Err(failed) => (failed.report.map(|report| *report), Some(failed.error)),
     };
     if let Some(report) = &report {
-        keep_report(args.report.as_deref(), report)?;
+        keep_report(settings.report.as_deref(), report)?;
         write_report(common.format, report, out)?;
     }
     match (error, report) {

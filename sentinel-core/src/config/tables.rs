@@ -33,8 +33,6 @@ pub struct RunConfig {
     /// Seconds between blocks of a backfill; 0: as fast as the node allows.
     #[schemars(range(min = 0, max = 86400))]
     pub rate_limit: Option<f64>,
-    /// Follow the best chain, not the finalized one.
-    pub best: Option<bool>,
     /// Where artifacts and the state of the run are kept: the name of a store, or a URL.
     pub store: Option<String>,
     /// Write JSON lines beside Parquet.

@@ -12,13 +12,18 @@ use std::time::Duration;
 
 use sentinel_core::artifact::NetworkWord;
 use sentinel_core::chain::{NetUid, Network};
+use sentinel_core::config::RpcConfig;
 use sentinel_core::engine::{Mode, Outputs};
-use sentinel_core::storage::{ObjectStorage, Storage};
+use sentinel_core::source::RpcOptions;
+use sentinel_core::storage::Storage;
 
 use crate::args::Common;
 use crate::exit::CliError;
 
 const DEFAULT_STORE: &str = "file://./sentinel-data";
+
+/// Uploads that are older than this are nobody's any more.
+const LEFTOVERS: Duration = Duration::from_secs(24 * 3_600);
 
 /// `run`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +73,7 @@ pub(crate) struct Args {
     pub(super) in_flight: Option<NonZeroUsize>,
     /// Reads again what is there already
     #[arg(long)]
-    pub(super) force_refresh: bool,
+    force_refresh: bool,
     /// Says what the run would do, and does nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -80,7 +85,7 @@ pub(crate) struct Args {
     ready_within: Option<String>,
     /// File for the report, as JSON
     #[arg(long, value_name = "FILE")]
-    pub(super) report: Option<PathBuf>,
+    report: Option<PathBuf>,
 }
 
 /// Everything that a run needs, checked.
@@ -102,6 +107,11 @@ pub(super) struct Settings {
     pub(super) name: Option<NetworkWord>,
     pub(super) metrics: Option<SocketAddr>,
     pub(super) ready_within: Duration,
+    /// An archive for blocks that a live source no longer keeps.
+    pub(super) archive: Vec<String>,
+    pub(super) force_refresh: bool,
+    pub(super) report: Option<PathBuf>,
+    rpc: RpcConfig,
 }
 
 /// One setting: its flag, and its variable.
@@ -109,6 +119,8 @@ struct Setting {
     flag: &'static str,
     variable: &'static str,
     given: Option<String>,
+    /// What the configuration file says.
+    written: Option<String>,
 }
 
 impl Setting {
@@ -117,8 +129,11 @@ impl Setting {
         if let Some(given) = &self.given {
             return Some((given.clone(), self.flag));
         }
-        let value = std::env::var(self.variable).ok()?;
-        (!value.trim().is_empty()).then(|| (value.trim().to_owned(), self.variable))
+        let value = std::env::var(self.variable).unwrap_or_default();
+        if !value.trim().is_empty() {
+            return Some((value.trim().to_owned(), self.variable));
+        }
+        self.written.clone().map(|written| (written, "the configuration"))
     }
 
     fn parsed<T: FromStr>(&self, expected: &str) -> Result<Option<T>, CliError> {
@@ -155,80 +170,168 @@ impl Setting {
 impl Settings {
     /// Reads flags and variables, and refuses what cannot be done.
     pub(super) fn resolve(common: &Common, args: &Args) -> Result<Self, CliError> {
-        let of = |flag, variable, given: &Option<String>| Setting { flag, variable, given: given.clone() };
-        let mode: Mode = of("--mode", "SENTINEL_MODE", &args.mode).named()?.unwrap_or_default();
-        let start: Option<u64> = of("--block-start", "BLOCK_START", &args.block_start).parsed("a block number")?;
-        let end: Option<u64> = of("--block-end", "BLOCK_END", &args.block_end).parsed("a block number")?;
-        let archive = of("--archive-network", "BITTENSOR_ARCHIVE_NETWORK", &args.archive_network).text();
+        let config = crate::commands::config::read(common)?;
+        let file = config.run.clone();
+        let of = |flag, variable, given: &Option<String>, written: Option<String>| Setting {
+            flag,
+            variable,
+            given: given.clone(),
+            written,
+        };
+        let text = |number: Option<u64>| number.map(|number| number.to_string());
+        let seconds = |number: Option<f64>| number.map(|number| number.to_string());
+        let mode: Mode = of("--mode", "SENTINEL_MODE", &args.mode, file.mode.clone()).named()?.unwrap_or_default();
+        let start: Option<u64> =
+            of("--block-start", "BLOCK_START", &args.block_start, text(file.block_start)).parsed("a block number")?;
+        let end: Option<u64> =
+            of("--block-end", "BLOCK_END", &args.block_end, text(file.block_end)).parsed("a block number")?;
+        let archive = of(
+            "--archive-network",
+            "BITTENSOR_ARCHIVE_NETWORK",
+            &args.archive_network,
+            joined(&config.archive_networks().map_err(secret)?),
+        )
+        .text();
+        let of_archive: Vec<String> = archive.iter().flat_map(|(archive, _)| list(archive)).collect();
         let (range, networks) = if mode == Mode::Live {
             if args.block_end.is_some() {
                 return Err(CliError::Usage("--block-end does not apply to live mode: it has no end".to_owned()));
             }
-            (None, common.networks().into_iter().map(str::to_owned).collect())
+            (None, live_networks(common, &config.networks().map_err(secret)?))
         } else {
             let missing = |flag: &str, variable: &str| {
                 CliError::Usage(format!("{mode} needs {flag} (or the variable {variable})"))
             };
             let start = start.ok_or_else(|| missing("--block-start", "BLOCK_START"))?;
             let end = end.ok_or_else(|| missing("--block-end", "BLOCK_END"))?;
-            let (archive, _) = archive.ok_or_else(|| missing("--archive-network", "BITTENSOR_ARCHIVE_NETWORK"))?;
+            if of_archive.is_empty() {
+                return Err(missing("--archive-network", "BITTENSOR_ARCHIVE_NETWORK"));
+            }
             if end < start {
                 let message = format!("the range ends at block {end} before it starts at {start}");
                 return Err(CliError::Usage(message));
             }
-            let networks = archive.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-            (Some(start..=end), networks.collect::<Vec<_>>())
+            (Some(start..=end), of_archive.clone())
         };
-        for network in &networks {
+        for network in networks.iter().chain(&of_archive) {
             network.parse::<Network>()?;
         }
         let batch = if mode == Mode::ApyBackfill { (50, 0.5) } else { (10, 1.0) };
-        let outputs = of("--outputs", "SENTINEL_OUTPUTS", &args.outputs).named()?;
+        let outputs =
+            of("--outputs", "SENTINEL_OUTPUTS", &args.outputs, file.outputs.as_ref().map(|outputs| outputs.join(",")))
+                .named()?;
         let outputs = outputs.unwrap_or_else(|| Outputs::of(mode));
         if let Some(dataset) = outputs.not_made_by(mode).first() {
             let made = Outputs::of(mode);
             return Err(CliError::Usage(format!("{mode} does not make `{dataset}`: it makes {made}")));
         }
-        let size = of("--batch-size", "BACKFILL_BATCH_SIZE", &args.batch_size);
+        let size = of("--batch-size", "BACKFILL_BATCH_SIZE", &args.batch_size, text(file.batch_size));
         let size: Option<NonZeroUsize> = size.parsed("a number of epochs, at least 1")?;
         let size = if mode.reads_blocks() { 50 } else { size.map_or(batch.0, NonZeroUsize::get) };
-        let step = of("--step", "BACKFILL_STEP", &args.step);
+        let step = of("--step", "BACKFILL_STEP", &args.step, text(file.step));
         let step: Option<std::num::NonZeroU64> = step.parsed("a number of blocks, at least 1")?;
-        let rate_limit = of("--rate-limit", "BACKFILL_RATE_LIMIT", &args.rate_limit).seconds(1.0)?;
+        let rate_limit =
+            of("--rate-limit", "BACKFILL_RATE_LIMIT", &args.rate_limit, seconds(file.rate_limit)).seconds(1.0)?;
         Ok(Self {
             mode,
             networks,
             range,
             start,
-            netuids: netuids(common)?,
+            netuids: netuids(common, file.netuids.as_deref())?,
             step: step.map_or(1, std::num::NonZeroU64::get),
             batch_size: size,
-            batch_delay: of("--batch-delay", "BACKFILL_BATCH_DELAY", &args.batch_delay).seconds(batch.1)?,
+            batch_delay: of("--batch-delay", "BACKFILL_BATCH_DELAY", &args.batch_delay, seconds(file.batch_delay))
+                .seconds(batch.1)?,
             rate_limit: if mode == Mode::Backfill { rate_limit } else { Duration::ZERO },
-            store: of("--store", "SENTINEL_STORE", &args.store).text().map_or(DEFAULT_STORE.to_owned(), |(url, _)| url),
-            jsonl: of("--store-artifact", "STORE_ARTIFACT", &args.store_artifact).flag()?,
+            store: of("--store", "SENTINEL_STORE", &args.store, file.store.clone())
+                .text()
+                .map_or(DEFAULT_STORE.to_owned(), |(url, _)| url),
+            jsonl: of(
+                "--store-artifact",
+                "STORE_ARTIFACT",
+                &args.store_artifact,
+                file.store_artifact.map(|store| store.to_string()),
+            )
+            .flag()?,
             outputs,
             findings: args.findings.clone(),
             name: args.name.as_deref().map(str::parse).transpose()?,
-            metrics: of("--metrics", "SENTINEL_METRICS", &args.metrics)
+            metrics: of("--metrics", "SENTINEL_METRICS", &args.metrics, config.metrics.listen.clone())
                 .text()
                 .map(|(text, _)| super::monitor::address(&text))
                 .transpose()?,
-            ready_within: of("--ready-within", "SENTINEL_READY_WITHIN", &args.ready_within).seconds(120.0)?,
+            ready_within: of(
+                "--ready-within",
+                "SENTINEL_READY_WITHIN",
+                &args.ready_within,
+                seconds(config.metrics.ready_after),
+            )
+            .seconds(120.0)?,
+            archive: if mode == Mode::Live { of_archive } else { Vec::new() },
+            force_refresh: args.force_refresh || file.force_refresh.unwrap_or_default(),
+            report: args.report.clone().or(file.report),
+            rpc: config.rpc,
         })
     }
 
-    pub(super) fn open_store(&self) -> Result<Arc<dyn Storage>, CliError> {
-        Ok(Arc::new(ObjectStorage::from_url(&self.store)?))
+    /// The store, by its name in the configuration or by its URL; what earlier runs left unfinished there is swept.
+    pub(super) async fn open_store(&self, common: &Common) -> Result<Arc<dyn Storage>, CliError> {
+        let store = crate::commands::config::stores(common)?.open(&self.store)?;
+        match store.sweep(LEFTOVERS).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "unfinished uploads were removed"),
+            Err(error) => tracing::warn!(%error, "unfinished uploads cannot be looked for"),
+        }
+        Ok(Arc::new(store))
+    }
+
+    /// How nodes are asked.
+    pub(super) fn rpc(&self) -> RpcOptions {
+        let mut options = RpcOptions::default();
+        if let Some(connections) = self.rpc.connections {
+            options.connections = connections as usize;
+        }
+        if let Some(most) = self.rpc.max_in_flight {
+            options.max_in_flight = most as usize;
+        }
+        if self.rpc.requests_per_second.is_some() {
+            options.requests_per_second = self.rpc.requests_per_second;
+        }
+        if self.mode == Mode::FastBackfill {
+            options.connections = 1;
+        }
+        options
     }
 }
 
+fn secret(error: sentinel_core::secret::SecretError) -> CliError {
+    CliError::Usage(format!("the configuration: {error}"))
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn joined(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(","))
+}
+
+/// The networks of a live run: of the flag or its variable, or else of the configuration.
+fn live_networks(common: &Common, written: &[String]) -> Vec<String> {
+    if common.has_networks() || written.is_empty() {
+        return common.networks().into_iter().map(str::to_owned).collect();
+    }
+    written.to_vec()
+}
+
 /// The subnets: of the flag, or a list in the variable.
-fn netuids(common: &Common) -> Result<Option<BTreeSet<NetUid>>, CliError> {
+fn netuids(common: &Common, written: Option<&[u16]>) -> Result<Option<BTreeSet<NetUid>>, CliError> {
     if let Some(netuid) = common.netuid {
         return Ok(Some([netuid].into()));
     }
-    let Some((text, _)) = (Setting { flag: "--netuid", variable: "NETUID", given: None }).text() else {
+    let written = written.map(|netuids| netuids.iter().map(u16::to_string).collect::<Vec<_>>().join(","));
+    let setting = Setting { flag: "--netuid", variable: "NETUID", given: None, written };
+    let Some((text, _)) = setting.text() else {
         return Ok(None);
     };
     let parsed: Result<BTreeSet<NetUid>, _> =
