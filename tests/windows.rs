@@ -164,7 +164,7 @@ fn a_large_window_is_the_file_of_all_its_rows() {
         mechanism: 0,
         from_uid: at / 200,
         to_uid: at % 200,
-        weight: (at % 3 > 0).then_some(at.wrapping_mul(block as u16)),
+        weight: (!at.is_multiple_of(3)).then_some(at.wrapping_mul(block as u16)),
         bond: None,
     };
     let block = |number: u64| (0..2).flat_map(move |netuid| (0..14_000).map(move |at| row(number, netuid, at)));
