@@ -90,7 +90,8 @@ impl Blocks {
             self.run.report.cursor = Some(cursor.block.number);
         }
         self.run.meter.set_total(last - first + 1);
-        let steps = self.steps(first, last).boxed();
+        let parts = self.run.state.windows().await?;
+        let steps = self.steps(first, last, parts).boxed();
         let outcome = self.follow_steps(steps).await;
         self.finish(outcome).await
     }
@@ -154,8 +155,13 @@ impl Blocks {
         Ok(())
     }
 
-    /// The windows of a range, and what is missing of each.
-    fn steps(&self, first: u64, last: u64) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
+    /// The windows of a range, and what is missing of each. `parts`: windows that have some.
+    fn steps(
+        &self,
+        first: u64,
+        last: u64,
+        parts: BTreeSet<(u64, u64)>,
+    ) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
         let (state, job) = (self.run.state.clone(), Arc::clone(&self.run.job));
         let force = self.run.settings.force;
         let left_out: BTreeSet<u64> = self.run.quarantined.keys().copied().collect();
@@ -163,9 +169,14 @@ impl Blocks {
         stream::iter(Window::covering(first..=last))
             .then(move |window| {
                 let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
+                let has_parts = parts.contains(&(window.first(), window.last()));
                 async move {
                     let again = left_out.range(window.first()..=window.last()).next().is_some();
                     if !force && !again && is_sealed(&state, &job, genesis, window).await? {
+                        // A run that was killed right after its manifest left them.
+                        if has_parts {
+                            state.drop_parts(window).await?;
+                        }
                         return Ok(vec![Step::Skip(window)]);
                     }
                     let mut open = if force { OpenWindow::new(window) } else { load_parts(&state, window).await? };
