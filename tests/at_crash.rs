@@ -19,6 +19,7 @@ use sentinel_support::oracle::{self, Objects, Truth};
 use sentinel_support::rpc::quick;
 use sentinel_support::{child, rng, runs};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -58,7 +59,7 @@ struct Task {
 
 impl Task {
     fn new(node: &Node, store: &Path, mode: Mode, range: (u64, u64)) -> Self {
-        let outputs = if mode == Mode::Backfill { "blocks,events,epochs" } else { "epochs,apy,neurons" };
+        let outputs = if mode.reads_blocks() { "blocks,events,epochs" } else { "epochs,apy,neurons" };
         Self {
             url: node.ws_url(),
             store: store.display().to_string(),
@@ -130,9 +131,21 @@ async fn child() -> Outcome {
     let task: Task = serde_json::from_str(&task)?;
     let source = Arc::new(RpcSource::connect(&task.url, quick()).await?);
     let store = Arc::new(ObjectStorage::local(&task.store)?);
-    let engine = Engine::builder(source, store, "sim".parse()?)
-        .mode(task.mode.parse()?)
-        .range(task.first..=task.last)
+    let (mode, stop) = (task.mode.parse()?, CancellationToken::new());
+    let engine = Engine::builder(source, store, "sim".parse()?).mode(mode);
+    let engine = match mode {
+        // Following the chain has no end of its own.
+        Mode::Live => {
+            let (last, done) = (task.last, stop.clone());
+            engine.start(task.first).stop(stop).on_progress(move |progress| {
+                if progress.block >= last {
+                    done.cancel();
+                }
+            })
+        }
+        _ => engine.range(task.first..=task.last),
+    };
+    let engine = engine
         .outputs(task.outputs.parse()?)
         .jsonl(true)
         .in_flight(IN_FLIGHT)
@@ -215,6 +228,27 @@ async fn a_backfill_is_killed_at_random() -> Outcome {
     assert!(crashes.kills > 0);
     assert!(crashes.most_lost() <= BATCH + IN_FLIGHT, "{:?}", crashes.lost);
     ended_the_same(&expected, &objects);
+    Ok(())
+}
+
+/// A window that was complete when its run was killed is sealed by the next one, although that begins after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_run_is_killed_where_something_becomes_safe() -> Outcome {
+    let (range, chain) = ((920, 1_040), chain(1_040, Duration::ZERO).await?);
+    let expected = undisturbed(&chain.node, Mode::Live, range)?;
+    assert!(!expected.artifacts().is_empty());
+    let folder = tempfile::tempdir()?;
+    let task = Task::new(&chain.node, folder.path(), Mode::Live, range);
+    let crashes = task.killed(&chain.node, at_points(&BLOCK_POINTS), Duration::from_secs(120))?;
+    let objects = task.objects();
+    assert_eq!(crashes.kills, BLOCK_POINTS.len(), "it got to each of them");
+    blocks_match(&chain.sim, (920, 999), &objects).await?;
+    assert_eq!(expected.difference(&objects), [""; 0], "other bytes than the run that nobody killed");
+    assert_eq!((runs::damage(&objects), runs::unnamed(&objects)), (Vec::new(), Vec::new()));
+    assert!(runs::durable(&objects).into_iter().eq(920..=1_040));
+    assert_eq!(runs::cursor(&objects), Some(1_040));
+    let old = runs::parts(&objects).into_iter().find(|key| !key.contains("/0000001000-0000001999/"));
+    assert_eq!(old, None, "a part of the window that is done");
     Ok(())
 }
 

@@ -206,7 +206,9 @@ impl Blocks {
                 self.detection.restore(&cursor.detectors);
                 self.first = cursor.first;
                 self.before = Some(cursor.block);
-                cursor.block.number + 1
+                let next = cursor.block.number + 1;
+                self.run.mend(next).await?;
+                next
             }
             None => {
                 self.first = self.run.settings.start.unwrap_or(head.number);
@@ -450,7 +452,7 @@ impl Batch {
 }
 
 /// Adds the rows of a block to a part.
-fn push(part: &mut PartBuilder, rows: Rows) -> Result<(), EngineError> {
+pub(super) fn push(part: &mut PartBuilder, rows: Rows) -> Result<(), EngineError> {
     if let Some(of_block) = rows.of_block {
         part.block_rows(of_block)?;
     }
