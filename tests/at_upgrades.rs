@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use sentinel_core::artifact::datasets::{BlockReader, Dataset};
 use sentinel_core::chain::{BlockId, BlockRef, Finality};
 use sentinel_core::decode::Runtime;
@@ -19,7 +20,8 @@ use sentinel_core::storage::{ObjectStorage, Storage};
 use sentinel_support::chains::SixSpecs;
 use sentinel_support::node::Node;
 use sentinel_support::oracle::{Objects, Truth, rows};
-use sentinel_support::{rng, rpc, runs};
+use sentinel_support::{chains, rng, rpc, runs};
+use tokio_util::sync::CancellationToken;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -145,6 +147,24 @@ struct Ill {
 
 const NONSENSE: &[u8] = &[1 << 2, 0, 0, 0, 0, 0, 255, 255, 0];
 
+impl Ill {
+    fn new(chain: &SixSpecs, blocks: &[u64]) -> Arc<Self> {
+        let chain = Arc::new(chain.source.clone());
+        Arc::new(Self { chain, blocks: blocks.to_vec(), healed: AtomicBool::new(false) })
+    }
+
+    fn heal(&self) {
+        self.healed.store(true, Ordering::SeqCst);
+    }
+
+    fn seen(&self, mut block: RawBlock) -> RawBlock {
+        if self.blocks.contains(&block.header.header.number) && !self.healed.load(Ordering::SeqCst) {
+            block.events = Bytes::from_static(NONSENSE);
+        }
+        block
+    }
+}
+
 #[async_trait]
 impl BlockSource for Ill {
     async fn identity(&self) -> Result<ChainIdentity, SourceError> {
@@ -160,11 +180,7 @@ impl BlockSource for Ill {
     }
 
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
-        let mut block = self.chain.block(id).await?;
-        if self.blocks.contains(&block.header.header.number) && !self.healed.load(Ordering::SeqCst) {
-            block.events = Bytes::from_static(NONSENSE);
-        }
-        Ok(block)
+        Ok(self.seen(self.chain.block(id).await?))
     }
 
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
@@ -184,7 +200,7 @@ impl BlockSource for Ill {
     }
 
     fn finalized<'a>(&'a self, from: u64) -> BoxStream<'a, Result<RawBlock, SourceError>> {
-        self.chain.finalized(from)
+        self.chain.finalized(from).map_ok(|block| self.seen(block)).boxed()
     }
 
     fn best<'a>(&'a self, from: u64) -> BoxStream<'a, Result<BestUpdate, SourceError>> {
@@ -207,8 +223,7 @@ async fn put_aside(store: &dyn Storage) -> Outcome<Vec<(u64, serde_json::Value)>
 async fn what_cannot_be_read_is_put_aside_with_its_bytes_and_read_when_it_can_be() -> Outcome {
     let chain = SixSpecs::new(LAST, &[]);
     let bad = twenty(rng::seed_or(1), &chain);
-    let ill = Ill { chain: Arc::new(chain.source.clone()), blocks: bad.clone(), healed: AtomicBool::new(false) };
-    let (ill, store) = (Arc::new(ill), Arc::new(ObjectStorage::memory()));
+    let (ill, store) = (Ill::new(&chain, &bad), Arc::new(ObjectStorage::memory()));
     let report = backfill(ill.clone(), &store, LAST).await?;
     assert_eq!(report.quarantined, bad);
     assert!(!report.is_complete());
@@ -231,7 +246,7 @@ async fn what_cannot_be_read_is_put_aside_with_its_bytes_and_read_when_it_can_be
 
     // Still ill: the same again. Healed: nothing is missing, and nothing says that it ever was.
     assert_eq!(backfill(ill.clone(), &store, LAST).await?.quarantined, bad);
-    ill.healed.store(true, Ordering::SeqCst);
+    ill.heal();
     let report = backfill(ill.clone(), &store, LAST).await?;
     assert!(report.is_complete(), "{report:?}");
     assert_eq!(report.done, 20, "only what was missing is read");
@@ -241,6 +256,46 @@ async fn what_cannot_be_read_is_put_aside_with_its_bytes_and_read_when_it_can_be
     assert_eq!(expected.difference(&objects), [""; 0]);
     assert!(put_aside(&*store).await?.is_empty() && runs::parts(&objects).is_empty());
     assert!(runs::verdict(&truth, &objects, "local")?.is_clean());
+    Ok(())
+}
+
+/// Follows the chain until it has seen a block.
+async fn follow(source: Arc<dyn BlockSource>, store: &Arc<ObjectStorage>, until: u64) -> Outcome<RunReport> {
+    let stop = CancellationToken::new();
+    let done = stop.clone();
+    let engine = Engine::builder(source, store.clone(), "local".parse()?)
+        .outputs("blocks,extrinsics,events".parse()?)
+        .start(1)
+        .stop(stop)
+        .on_progress(move |progress| {
+            if progress.block >= until {
+                done.cancel();
+            }
+        });
+    Ok(engine.build()?.run().await?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_run_goes_on_past_what_cannot_be_read_and_the_next_one_tries_again() -> Outcome {
+    let chain = SixSpecs::new(LAST, &[]);
+    let next = |number| chain.source.push(chains::block_with_longer_events(number, 3));
+    let bad = [5, 400, 999, 1_050];
+    let (ill, store) = (Ill::new(&chain, &bad), Arc::new(ObjectStorage::memory()));
+    let report = follow(ill.clone(), &store, LAST).await?;
+    assert_eq!((report.done, &report.quarantined[..]), (LAST, &bad[..]));
+    next(LAST + 1);
+    assert_eq!(follow(ill.clone(), &store, LAST + 1).await?.quarantined, bad);
+    next(LAST + 2);
+    ill.heal();
+    // Windows that are complete are mended; that of block 1,050 is not.
+    let report = follow(ill.clone(), &store, LAST + 2).await?;
+    assert_eq!((report.done, &report.quarantined[..]), (1, &[1_050][..]));
+    let never = Arc::new(ObjectStorage::memory());
+    follow(ill, &never, LAST + 2).await?;
+    let (objects, expected) = (Objects::of(&*store).await?, Objects::of(&*never).await?);
+    assert!(!expected.artifacts().is_empty());
+    assert_eq!(expected.difference(&objects), [""; 0]);
+    assert!(runs::verdict(&Truth::of(&chain.source, 1..=999).await?, &objects, "local")?.is_clean());
     Ok(())
 }
 
@@ -255,7 +310,8 @@ async fn blocks_that_nobody_can_read_do_not_fetch_metadata_for_ever() -> Outcome
     let store = Arc::new(ObjectStorage::memory());
     let report = backfill(Arc::new(rpc::connect(&node).await?), &store, last).await?;
     assert_eq!(report.quarantined, bad);
-    assert_eq!(put_aside(&*store).await?.len(), 20);
+    let aside = put_aside(&*store).await?;
+    assert_eq!(aside.iter().filter(|(_, block)| block["events"].is_string()).count(), 20, "with their bytes");
     let requests = metadata_requests(&node);
     println!("20 blocks that nobody can read, of 6 runtimes: metadata asked for {requests} times");
     assert!((6..=12).contains(&requests), "{:?}", node.counts());
