@@ -58,6 +58,7 @@ mod estimate;
 mod gather;
 mod job;
 mod lease;
+mod mend;
 mod mode;
 mod outputs;
 mod patience;

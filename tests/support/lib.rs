@@ -8,6 +8,7 @@
 //! | a process that is killed and started again | [`crash`] |
 //! | a store that fails; a disk that loses its power | [`faulty_store`], [`disk`] |
 //! | what must have been written, and what was | [`oracle`] |
+//! | what a run of the engine left: its artifacts, its cursor, what is safe | [`runs`] |
 //! | what a process used | [`watch`] |
 //!
 //! A fault test is a chain, a node, a script, the run, and the oracle's verdict:
@@ -66,6 +67,7 @@ pub mod recordings;
 pub mod registry;
 pub mod rng;
 pub mod rpc;
+pub mod runs;
 pub mod runtimes;
 pub mod samples;
 pub mod small_stack;

@@ -51,6 +51,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         .batch_size(settings.batch_size)
         .batch_delay(settings.batch_delay)
         .rate_limit(settings.rate_limit)
+        .give_up_after(Some(settings.give_up))
         .force_refresh(settings.force_refresh)
         .stop(stop.clone());
     if let Some(at_once) = args.in_flight {

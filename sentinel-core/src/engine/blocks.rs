@@ -103,7 +103,8 @@ impl Blocks {
             self.run.report.cursor = Some(cursor.block.number);
         }
         self.run.meter.set_total(last - first + 1);
-        let steps = self.steps(first, last).boxed();
+        let parts = self.run.state.windows().await?;
+        let steps = self.steps(first, last, parts).boxed();
         let outcome = self.follow_steps(steps).await;
         self.finish(outcome).await
     }
@@ -167,8 +168,13 @@ impl Blocks {
         Ok(())
     }
 
-    /// The windows of a range, and what is missing of each.
-    fn steps(&self, first: u64, last: u64) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
+    /// The windows of a range, and what is missing of each. `parts`: windows that have some.
+    fn steps(
+        &self,
+        first: u64,
+        last: u64,
+        parts: BTreeSet<(u64, u64)>,
+    ) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
         let (state, job) = (self.run.state.clone(), Arc::clone(&self.run.job));
         let force = self.run.settings.force;
         let left_out: BTreeSet<u64> = self.run.quarantined.keys().copied().collect();
@@ -176,9 +182,14 @@ impl Blocks {
         stream::iter(Window::covering(first..=last))
             .then(move |window| {
                 let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
+                let has_parts = parts.contains(&(window.first(), window.last()));
                 async move {
                     let again = left_out.range(window.first()..=window.last()).next().is_some();
                     if !force && !again && is_sealed(&state, &job, genesis, window).await? {
+                        // A run that was killed right after its manifest left them.
+                        if has_parts {
+                            state.drop_parts(window).await?;
+                        }
                         return Ok(vec![Step::Skip(window)]);
                     }
                     let mut open = if force { OpenWindow::new(window) } else { load_parts(&state, window).await? };
@@ -208,7 +219,9 @@ impl Blocks {
                 self.detection.restore(&cursor.detectors);
                 self.first = cursor.first;
                 self.before = Some(cursor.block);
-                cursor.block.number + 1
+                let next = cursor.block.number + 1;
+                self.run.mend(next).await?;
+                next
             }
             None => {
                 self.first = self.run.settings.start.unwrap_or(head.number);
@@ -458,7 +471,7 @@ impl Batch {
 }
 
 /// Adds the rows of a block to a part.
-fn push(part: &mut PartBuilder, rows: Rows) -> Result<(), EngineError> {
+pub(super) fn push(part: &mut PartBuilder, rows: Rows) -> Result<(), EngineError> {
     if let Some(of_block) = rows.of_block {
         part.block_rows(of_block)?;
     }

@@ -45,11 +45,16 @@ pub(super) async fn backfill(run: &mut Run, first: u64, last: u64) -> Result<(),
         return Err(EngineError::NotFinalized { last, head: head.number });
     }
     let genesis = run.identity.genesis_hash;
+    let parts = run.state.windows().await?;
     for window in Window::covering(first..=last) {
         if run.is_stopped() {
             return Ok(());
         }
         if !run.settings.force && is_sealed(&run.state, &run.job, genesis, window).await? {
+            // A run that was killed right after its manifest left them.
+            if parts.contains(&(window.first(), window.last())) {
+                run.state.drop_parts(window).await?;
+            }
             run.report.windows_skipped += 1;
             continue;
         }

@@ -12,7 +12,7 @@ use super::gather::Gatherer;
 use super::lease::{Lease, PULSE};
 use super::patience::{Failure, Outcome, Patience};
 use super::progress::Meter;
-use super::state::{Cursor, PartOf, Quarantined, RangeStart, State};
+use super::state::{Cursor, PartOf, Quarantined, State};
 use super::{Engine, EngineError, Job, RunReport};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
@@ -54,8 +54,8 @@ pub(super) struct OpenWindow {
     pub(super) window: Window,
     /// Its parts, old and new.
     pub(super) parts: Vec<Part>,
-    /// The heights that old parts answer for.
-    covered: Vec<RangeStart>,
+    /// The heights in old parts.
+    covered: BTreeSet<u64>,
     /// The subnets that they are of, in the modes that read epochs.
     pub(super) subnets: BTreeSet<NetUid>,
     /// Blocks that need not be read.
@@ -64,33 +64,32 @@ pub(super) struct OpenWindow {
 
 impl OpenWindow {
     pub(super) fn new(window: Window) -> Self {
-        Self { window, parts: Vec::new(), covered: Vec::new(), subnets: BTreeSet::new(), found: 0 }
+        Self { window, parts: Vec::new(), covered: BTreeSet::new(), subnets: BTreeSet::new(), found: 0 }
     }
 
-    /// Whether an old part answers for a height.
+    /// Whether an old part has a height.
     pub(super) fn covers(&self, block: u64) -> bool {
-        self.covered.iter().any(|range| range.blocks().contains(&block))
+        self.covered.contains(&block)
     }
 }
 
-/// What the store has of an unfinished window. A part that is damaged is forgotten: its blocks are read again.
+/// What the store has of an unfinished window. A part that is damaged is left where it is: its blocks are read again, and
+/// it goes with the others when the window is sealed.
 pub(super) async fn load_parts(state: &State, window: Window) -> Result<OpenWindow, EngineError> {
     let mut open = OpenWindow::new(window);
     for (of, key) in state.parts(window).await? {
         let bytes = state.storage().get(&key).await?;
         match Part::decode(&key, bytes) {
             Ok(part) => {
-                open.parts.push(part);
-                match of {
-                    PartOf::Blocks(range) => open.covered.push(range),
-                    PartOf::Subnet(netuid) => {
-                        open.subnets.insert(netuid);
-                    }
+                // What the name says is not asked: between two old parts a new one may be named for both.
+                open.covered.extend(part.blocks().iter().map(|block| block.number));
+                if let PartOf::Subnet(netuid) = of {
+                    open.subnets.insert(netuid);
                 }
+                open.parts.push(part);
             }
             Err(error @ (ArtifactError::Damaged { .. } | ArtifactError::Format { .. })) => {
                 tracing::warn!(%error, "a part is read again");
-                state.storage().delete(&key).await?;
             }
             Err(error) => return Err(error.into()),
         }

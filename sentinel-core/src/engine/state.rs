@@ -8,8 +8,7 @@
 //! {network}/_state/{job}/lease/…                                        who works on it
 //! ```
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -70,12 +69,6 @@ pub(super) struct RangeStart {
     pub(super) last: u64,
 }
 
-impl RangeStart {
-    pub(super) fn blocks(self) -> RangeInclusive<u64> {
-        self.first..=self.last
-    }
-}
-
 impl PartOf {
     fn name(&self) -> String {
         match self {
@@ -133,6 +126,18 @@ impl State {
             found.extend(part.map(|part| (part, object.key)));
         }
         found.sort();
+        Ok(found)
+    }
+
+    /// The windows that have parts, by their first and last blocks.
+    pub(super) async fn windows(&self) -> Result<BTreeSet<(u64, u64)>, EngineError> {
+        let folder = self.folder.join("parts")?;
+        let mut found = BTreeSet::new();
+        let mut listing = self.storage.list(Some(&folder));
+        while let Some(object) = listing.try_next().await? {
+            let window = object.key.segments().nth_back(1).and_then(|name| name.split_once('-'));
+            found.extend(window.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?))));
+        }
         Ok(found)
     }
 

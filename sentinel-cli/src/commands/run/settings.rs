@@ -77,6 +77,9 @@ pub(crate) struct Args {
     /// Says what the run would do, and does nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Ends a backfill to which nothing came for so many seconds [env: SENTINEL_GIVE_UP] [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    give_up: Option<String>,
     /// Serves /metrics (Prometheus), /alive and /ready there; a port alone is one of this machine alone [env: SENTINEL_METRICS]
     #[arg(long, num_args = 0..=1, default_missing_value = super::monitor::DEFAULT, value_name = "ADDRESS")]
     metrics: Option<String>,
@@ -105,6 +108,7 @@ pub(super) struct Settings {
     pub(super) outputs: Outputs,
     pub(super) findings: Option<PathBuf>,
     pub(super) name: Option<NetworkWord>,
+    pub(super) give_up: Duration,
     pub(super) metrics: Option<SocketAddr>,
     pub(super) ready_within: Duration,
     /// An archive for blocks that a live source no longer keeps.
@@ -256,6 +260,7 @@ impl Settings {
             outputs,
             findings: args.findings.clone(),
             name: args.name.as_deref().map(str::parse).transpose()?,
+            give_up: of("--give-up", "SENTINEL_GIVE_UP", &args.give_up, None).seconds(600.0)?,
             metrics: of("--metrics", "SENTINEL_METRICS", &args.metrics, config.metrics.listen.clone())
                 .text()
                 .map(|(text, _)| super::monitor::address(&text))
