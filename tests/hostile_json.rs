@@ -15,7 +15,7 @@ use sentinel_core::artifact::NetworkWord;
 use sentinel_core::artifact::raw::{Layout, Manifest, Window};
 use sentinel_core::chain::BlockRef;
 use sentinel_core::detect::{Detector, HyperparameterChange};
-use sentinel_core::source::{BlockSource, RpcSource};
+use sentinel_core::source::{BlockSource, RetryBudget, RpcOptions, RpcSource};
 use sentinel_core::storage::{ObjectStorage, Storage, StorageExt};
 use sentinel_support::chains;
 use sentinel_support::child::{self, measured};
@@ -107,7 +107,8 @@ async fn refused(method: &'static str, hostile: &'static str, body: Body) -> boo
     let address = node.http_url().trim_start_matches("http://").parse().expect("an address");
     let relay = relay::start(address, hostile, body).expect("a port");
     measured_async(async {
-        match RpcSource::connect(&format!("http://{relay}"), quick()).await {
+        let once = RpcOptions { retry_budget: RetryBudget::NONE, ..quick() };
+        match RpcSource::connect(&format!("http://{relay}"), once).await {
             Ok(source) => asked(&source, method, &at).await.is_err(),
             Err(_) => true,
         }

@@ -110,7 +110,8 @@ async fn what_is_not_final_is_not_given() -> Outcome {
 #[tokio::test]
 async fn a_hole_stops_the_stream_and_is_filled_later() -> Outcome {
     let (_, node) = chain(9).await?;
-    let source = connect(&node).await?;
+    // Nothing is read ahead, so that the script meets block 5.
+    let source = RpcSource::connect(&node.ws_url(), RpcOptions { prefetch: 1, ..quick() }).await?;
     let mut blocks = source.finalized(1);
     assert_eq!(heights(&mut blocks, 4).await?, [1, 2, 3, 4]);
     // A lagging backend: no hash, no body, another block's hash.
@@ -131,12 +132,12 @@ async fn a_hole_stops_the_stream_and_is_filled_later() -> Outcome {
 #[tokio::test]
 async fn a_block_of_another_branch_is_refused() -> Outcome {
     let (chain, node) = chain(3).await?;
-    let source = connect(&node).await?;
     chain.push_unfinalized(chains::block(14));
     let stranger = chain.push_unfinalized(chains::block(15));
     chain.roll_back(3);
     push(&chain, 4..=5);
 
+    let source = RpcSource::connect(&node.ws_url(), RpcOptions { prefetch: 1, ..quick() }).await?;
     let mut blocks = source.finalized(3);
     assert_eq!(heights(&mut blocks, 2).await?, [3, 4]);
     node.script_once("chain_getBlockHash", Answer::Value(stranger.hash.to_string().into()));

@@ -4,6 +4,7 @@
 mod archive;
 mod error;
 mod ext;
+mod fallback;
 mod memory;
 #[cfg(feature = "archive")]
 mod recording;
@@ -26,11 +27,12 @@ use crate::decode::Runtime;
 pub use archive::ArchiveSource;
 pub use error::SourceError;
 pub use ext::BlockSourceExt;
+pub use fallback::FallbackSource;
 pub use memory::{MemoryBlock, MemorySource};
 #[cfg(feature = "archive")]
 pub use recording::{RecordingError, RecordingSource};
 #[cfg(feature = "rpc")]
-pub use rpc::{RpcOptions, RpcSource};
+pub use rpc::{EndpointStats, RetryBudget, RpcOptions, RpcSource, RpcStats, RuntimeCache};
 #[cfg(feature = "sim")]
 pub use sim::{Happened, HistoryEntry, LedgerEntry, SimAction, SimBuilder, SimSource};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentinel_core::source::{RpcOptions, RpcSource, SourceError};
+use sentinel_core::source::{RetryBudget, RpcOptions, RpcSource, SourceError};
 
 use crate::node::Node;
 
@@ -24,6 +24,7 @@ pub fn quick() -> RpcOptions {
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(2),
         poll_interval: Duration::from_millis(10),
+        retry_budget: RetryBudget { retries: 3, within: Duration::from_secs(2) },
         ..RpcOptions::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chain::{BlockId, BlockRef};
+use crate::chain::{BlockHash, BlockId, BlockRef};
 use crate::decode::DecodeError;
 
 /// Why a read failed.
@@ -67,6 +67,21 @@ pub enum SourceError {
         block: BlockId,
         /// What does not fit.
         message: String,
+    },
+    /// A block that was handed out as finalized is not part of the chain any more: the chain was started anew, or the node
+    /// serves two. Nothing was overwritten; find out which it is before going on.
+    #[error(
+        "{endpoint}: block {block} was finalized as {was} and is {now} now: the chain was started anew, or forked below finality"
+    )]
+    Contradicted {
+        /// Host of the endpoint.
+        endpoint: String,
+        /// The height.
+        block: u64,
+        /// The block as it was handed out.
+        was: BlockHash,
+        /// What takes its place now.
+        now: BlockHash,
     },
     /// There is no such block.
     #[error("no block {block}{}", head.map_or_else(String::new, |head| format!(": the newest is {head}")))]

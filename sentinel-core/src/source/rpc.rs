@@ -1,84 +1,69 @@
 //! A chain over JSON-RPC: WebSocket or HTTP, with the methods that every node has.
 
+mod ask;
 mod blocks;
+mod budget;
 mod classify;
-mod connection;
+mod dial;
 mod endpoint;
+mod failure;
 mod follow;
+mod gate;
+mod health;
+mod horizon;
 mod http;
+mod jitter;
+mod keeper;
+mod link;
+mod meaning;
 mod node;
+mod options;
+mod pool;
 mod portion;
 mod recent;
 mod runtimes;
 mod state;
+mod stats;
 mod tls;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
 
-use self::endpoint::Endpoint;
+use self::ask::Ask;
+use self::budget::Budget;
 use self::node::Node;
+use self::pool::{Pool, anywhere};
 use self::recent::Recent;
 use self::runtimes::Runtimes;
-use self::state::Manners;
+use self::stats::Counter;
 use self::wire::Params;
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;
 
-/// Limits and deadlines of an [`RpcSource`].
-///
-/// ```
-/// # use std::time::Duration;
-/// # use sentinel_core::source::RpcOptions;
-/// let patient = RpcOptions { request_timeout: Duration::from_secs(120), ..RpcOptions::default() };
-/// ```
-#[derive(Debug, Clone)]
-pub struct RpcOptions {
-    /// From the first packet to the first answer of a new connection; a dead node is given up after it. 8 s.
-    pub connect_timeout: Duration,
-    /// From a request to its answer. 30 s.
-    pub request_timeout: Duration,
-    /// Largest answer accepted, in bytes. 64 MiB.
-    pub max_response: u32,
-    /// Keys per `state_getKeysPaged`; nodes refuse more than 1000. Halved when an answer is too large.
-    pub page: usize,
-    /// Keys per `state_queryStorageAt`. Halved when an answer is too large: nodes limit bytes, not keys. 16,000.
-    pub batch: usize,
-    /// How often the head is asked for where there are no subscriptions, and the pause after an error. 3 s.
-    pub poll_interval: Duration,
-    /// A subscription that says nothing for so long is opened again. 60 s.
-    pub silence: Duration,
-}
+pub use self::options::{RetryBudget, RpcOptions};
+pub use self::runtimes::RuntimeCache;
+pub use self::stats::{EndpointStats, RpcStats};
 
-impl Default for RpcOptions {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(8),
-            request_timeout: Duration::from_secs(30),
-            max_response: 64 * 1024 * 1024,
-            page: 1000,
-            batch: 16_000,
-            poll_interval: Duration::from_secs(3),
-            silence: Duration::from_secs(60),
-        }
-    }
-}
-
-/// A chain behind one endpoint.
+/// A chain behind one endpoint, or behind several that stand in for each other.
 ///
 /// What it hands out was checked: headers hash to the hash asked for, states name the block they belong to, blocks have
 /// events and a timestamp not before their parent's. A node that answers otherwise is
-/// [`Lying`](SourceError::Lying), not believed. The connection is opened again when it is lost; nothing here waits
-/// without a deadline, except the streams for the next block.
+/// [`Lying`](SourceError::Lying), not believed. Nothing here waits without a deadline, except the streams for the next
+/// block.
 ///
-/// Cloning gives another handle to the same connection and the same known runtimes.
+/// Each endpoint has a few connections; one that hangs is dropped, one that is lost is opened again, and the reads that
+/// were under way are asked once more, within the [`RetryBudget`] of each. An endpoint that limits or does not keep up gets
+/// fewer requests until it does. With several endpoints the first of the list is asked as long as it is well, and again when
+/// it has been so for a while; a block or state that it does not have is asked of the others. One that serves another chain
+/// is not used.
+///
+/// Cloning gives another handle to the same connections and the same known runtimes.
 #[derive(Debug, Clone)]
 pub struct RpcSource {
     inner: Arc<Inner>,
@@ -87,13 +72,13 @@ pub struct RpcSource {
 /// Everything behind the handle; the files of this folder implement it part by part.
 #[derive(Debug)]
 struct Inner {
-    node: Node,
-    runtimes: Runtimes,
+    pool: Pool,
+    runtimes: Arc<Runtimes>,
     timestamps: Recent<u64>,
     headers: Recent<HashedHeader>,
-    manners: Manners,
-    genesis_hash: OnceCell<BlockHash>,
     identity: OnceCell<ChainIdentity>,
+    head_regressions: Counter,
+    stalls: Counter,
 }
 
 impl RpcSource {
@@ -114,24 +99,54 @@ impl RpcSource {
     /// [`SourceError::Transient`] where nothing answers within [`RpcOptions::connect_timeout`],
     /// [`SourceError::Fatal`] for what is not such a URL or not a node.
     pub async fn connect(url: &str, options: RpcOptions) -> Result<Self, SourceError> {
-        let manners = Manners::new(options.page, options.batch);
-        let node = Node::new(Endpoint::parse(url)?, options);
-        node.open().await?;
+        Self::connect_any(&[url], options).await
+    }
+
+    /// Connects to several endpoints of one chain, the most preferred first, and waits for the first answer of any.
+    ///
+    /// Which chain that is, [`RpcOptions::genesis`] says, or the first endpoint in the list that answers.
+    ///
+    /// ```no_run
+    /// # use sentinel_core::source::{RpcOptions, RpcSource, SourceError};
+    /// # async fn read() -> Result<(), SourceError> {
+    /// let urls = ["ws://127.0.0.1:9944", "wss://lite.chain.opentensor.ai:443"];
+    /// let source = RpcSource::connect_any(&urls, RpcOptions::default()).await?;
+    /// for endpoint in source.stats().endpoints {
+    ///     println!("{}: {} calls, up: {}", endpoint.endpoint, endpoint.calls, endpoint.up);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect), where no endpoint can be used.
+    pub async fn connect_any(urls: &[&str], options: RpcOptions) -> Result<Self, SourceError> {
+        let cache = options.runtimes.clone().unwrap_or_default();
+        let pool = Pool::connect(urls, options).await?;
         let inner = Inner {
-            node,
-            runtimes: Runtimes::new(),
+            runtimes: cache.of(pool.genesis()),
+            pool,
             timestamps: Recent::new(),
             headers: Recent::new(),
-            manners,
-            genesis_hash: OnceCell::new(),
             identity: OnceCell::new(),
+            head_regressions: Counter::default(),
+            stalls: Counter::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Host and port of the endpoint; never its path, query or credentials.
+    /// Host and port of the endpoint that is asked first at present; never its path, query or credentials.
     pub fn endpoint(&self) -> &str {
-        self.inner.node.endpoint()
+        self.inner.pool.favourite().map_or("", |node| node.endpoint())
+    }
+
+    /// What was done so far and how the endpoints are; costs next to nothing.
+    pub fn stats(&self) -> RpcStats {
+        RpcStats {
+            endpoints: self.inner.pool.stats(),
+            head_regressions: self.inner.head_regressions.get(),
+            stalls: self.inner.stalls.get(),
+        }
     }
 
     /// Forgets the runtime in the state after `at`, so that the next read downloads its metadata again.
@@ -146,20 +161,44 @@ impl RpcSource {
 impl Inner {
     async fn identity(&self) -> Result<ChainIdentity, SourceError> {
         let identity = self.identity.get_or_try_init(|| async {
-            let genesis_hash = self.genesis_hash().await?;
-            let answer = self.node.request("system_chain", Params::new(), None).await?;
-            let chain = self.node.read(wire::text(&answer), "system_chain", None)?;
-            Ok(ChainIdentity { genesis_hash, chain })
+            anywhere!(self.pool, None, |ask| async {
+                let answer = ask.request("system_chain", Params::new(), None).await?;
+                let chain = ask.read(wire::text(&answer), "system_chain", None)?;
+                Ok(ChainIdentity { genesis_hash: self.pool.genesis(), chain })
+            })
         });
         identity.await.cloned()
     }
 
-    async fn genesis_hash(&self) -> Result<BlockHash, SourceError> {
-        let hash = self.genesis_hash.get_or_try_init(|| async {
-            let hash = self.node.hash_at(0).await?;
-            hash.ok_or_else(|| self.node.lying(BlockId::Number(0), "no hash of the genesis"))
-        });
-        hash.await.copied()
+    async fn head(&self, finality: Finality) -> Result<BlockRef, SourceError> {
+        anywhere!(self.pool, None, |ask| self.head_from(ask, finality))
+    }
+
+    /// The head as one endpoint sees it.
+    async fn head_at(&self, node: &Node, finality: Finality) -> Result<BlockRef, SourceError> {
+        self.head_from(Ask::alone(node, &Budget::new(RetryBudget::NONE)), finality).await
+    }
+
+    /// The hash at a height as one endpoint sees it.
+    async fn hash_at(&self, node: &Node, number: u64) -> Result<Option<BlockHash>, SourceError> {
+        Ask::alone(node, &Budget::new(self.pool.options().retry_budget)).hash_at(number).await
+    }
+
+    /// The hash at a height of the best chain.
+    async fn best_hash(&self, number: u64) -> Result<Option<BlockHash>, SourceError> {
+        anywhere!(self.pool, None, |ask| ask.hash_at(number))
+    }
+
+    async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
+        anywhere!(self.pool, None, |ask| self.header_from(ask, id))
+    }
+
+    async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
+        let state = match id {
+            BlockId::Number(number) => Some(number),
+            BlockId::Hash(hash) => self.headers.get(&hash).map(|known| known.header.number),
+        };
+        anywhere!(self.pool, state, |ask| self.block_from(ask, id))
     }
 }
 
@@ -182,7 +221,7 @@ impl BlockSource for RpcSource {
     }
 
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
-        self.inner.runtimes.at(&self.inner.node, at).await
+        anywhere!(self.inner.pool, Some(at.number), |ask| self.inner.runtimes.at(ask, at))
     }
 
     async fn storage(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
@@ -194,7 +233,7 @@ impl BlockSource for RpcSource {
     }
 
     async fn call(&self, at: &BlockRef, function: &str, args: &[u8]) -> Result<Bytes, SourceError> {
-        self.inner.node.call(function, args, at).await
+        anywhere!(self.inner.pool, Some(at.number), |ask| ask.call(function, args, at))
     }
 
     fn finalized<'a>(&'a self, from: u64) -> BoxStream<'a, Result<RawBlock, SourceError>> {

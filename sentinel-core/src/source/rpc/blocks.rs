@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::future;
 
 use super::Inner;
+use super::ask::Ask;
 use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
 use crate::decode::{Phase, Runtime, storage_prefix};
@@ -17,56 +18,56 @@ fn parent_of(at: &BlockRef) -> BlockRef {
 }
 
 impl Inner {
-    pub(super) async fn head(&self, finality: Finality) -> Result<BlockRef, SourceError> {
+    pub(super) async fn head_from(&self, ask: Ask<'_>, finality: Finality) -> Result<BlockRef, SourceError> {
         let method = match finality {
             Finality::Finalized => "chain_getFinalizedHead",
             Finality::Best => "chain_getBlockHash",
         };
-        let answer = self.node.request(method, Params::new(), None).await?;
-        let hash = self.node.read(wire::hash(&answer), method, None)?.ok_or_else(|| SourceError::Transient {
-            endpoint: self.node.endpoint().to_owned(),
+        let answer = ask.request(method, Params::new(), None).await?;
+        let hash = ask.read(wire::hash(&answer), method, None)?.ok_or_else(|| SourceError::Transient {
+            endpoint: ask.endpoint().to_owned(),
             message: format!("no answer to {method}: the node may still be starting"),
             source: None,
         })?;
-        Ok(self.header(BlockId::Hash(hash)).await?.reference())
+        Ok(self.header_from(ask, BlockId::Hash(hash)).await?.reference())
     }
 
-    pub(super) async fn header(&self, id: BlockId) -> Result<HashedHeader, SourceError> {
-        let hash = self.resolve(id).await?;
+    pub(super) async fn header_from(&self, ask: Ask<'_>, id: BlockId) -> Result<HashedHeader, SourceError> {
+        let hash = self.resolve(ask, id).await?;
         // What was checked against its hash never changes; a number may come to mean another block.
         if let (BlockId::Hash(_), Some(known)) = (id, self.headers.get(&hash)) {
             return Ok(known);
         }
-        match self.node.header_by_hash(hash).await? {
+        match ask.header_by_hash(hash).await? {
             Some(header) => {
-                let header = self.checked(id, hash, header).await?;
+                let header = self.checked(ask, id, hash, header)?;
                 self.headers.insert(hash, header.clone());
                 Ok(header)
             }
-            None => Err(self.missing(id).await),
+            None => Err(self.missing(ask, id).await),
         }
     }
 
-    pub(super) async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
-        let hash = self.resolve(id).await?;
-        let answer = match self.node.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
-            Ok(answer) => self.node.read(wire::block(&answer), "chain_getBlock", Some(id))?,
+    pub(super) async fn block_from(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
+        let hash = self.resolve(ask, id).await?;
+        let answer = match ask.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
+            Ok(answer) => ask.read(wire::block(&answer), "chain_getBlock", Some(id))?,
             Err(SourceError::UnknownBlock { .. }) => None,
             Err(error) => return Err(error),
         };
         let Some((header, extrinsics)) = answer else {
-            return Err(self.missing(id).await);
+            return Err(self.missing(ask, id).await);
         };
-        let header = self.checked(id, hash, header).await?;
+        let header = self.checked(ask, id, hash, header)?;
         let at = header.reference();
-        let (state, mut runtime) = future::try_join(self.block_state(&at), self.writer(&at)).await?;
+        let (state, mut runtime) = future::try_join(self.block_state(ask, &at), self.writer(ask, &at)).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
         // version: what does not decode gets its metadata anew, once.
         let fit = |runtime: &Runtime| Fit::of(runtime, &extrinsics, &state.events);
         let mut fits = fit(&runtime);
         if fits != Fit::Whole {
             let wrote = if at.number == 0 { at } else { parent_of(&at) };
-            runtime = self.runtimes.anew(&self.node, &wrote, &runtime, |runtime| fit(runtime) == Fit::Whole).await?;
+            runtime = self.runtimes.anew(ask, &wrote, &runtime, |runtime| fit(runtime) == Fit::Whole).await?;
             fits = fit(&runtime);
         }
         match fits {
@@ -75,69 +76,70 @@ impl Inner {
             Fit::Stray { event, extrinsic } => {
                 let message =
                     format!("event {event} is of extrinsic {extrinsic}, and the block has {}", extrinsics.len());
-                return Err(self.node.lying(id, message));
+                return Err(ask.lying(id, message));
             }
         }
         Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
     }
 
     /// The runtime that wrote `at`: the one its parent left behind.
-    async fn writer(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
+    async fn writer(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         if at.number == 0 {
-            return self.runtimes.at(&self.node, at).await;
+            return self.runtimes.at(ask, at).await;
         }
-        self.runtimes.at(&self.node, &parent_of(at)).await
+        self.runtimes.at(ask, &parent_of(at)).await
     }
 
-    async fn resolve(&self, id: BlockId) -> Result<BlockHash, SourceError> {
+    async fn resolve(&self, ask: Ask<'_>, id: BlockId) -> Result<BlockHash, SourceError> {
         match id {
             BlockId::Hash(hash) => Ok(hash),
-            BlockId::Number(number) => match self.node.hash_at(number).await? {
+            BlockId::Number(number) => match ask.hash_at(number).await? {
                 Some(hash) => Ok(hash),
-                None => Err(self.node.unknown(id).await),
+                None => Err(ask.unknown(id).await),
             },
         }
     }
 
     /// A block that the node has no body or header of.
-    async fn missing(&self, id: BlockId) -> SourceError {
+    async fn missing(&self, ask: Ask<'_>, id: BlockId) -> SourceError {
         match id {
             // It gave a hash for this height a moment ago.
-            BlockId::Number(_) => self.node.lying(id, "a hash, but no block of that hash"),
-            BlockId::Hash(_) => self.node.unknown(id).await,
+            BlockId::Number(_) => ask.lying(id, "a hash, but no block of that hash"),
+            BlockId::Hash(_) => ask.unknown(id).await,
         }
     }
 
     /// Refuses a header of another block than the one asked for.
-    async fn checked(&self, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
+    fn checked(&self, ask: Ask<'_>, id: BlockId, hash: BlockHash, header: Header) -> Result<HashedHeader, SourceError> {
         if let BlockId::Number(number) = id
             && header.number != number
         {
-            return Err(self.node.lying(id, format!("the header of block {}", header.number)));
+            return Err(ask.lying(id, format!("the header of block {}", header.number)));
         }
         // Development nodes give the genesis a hash of their own, so it is known by its height alone.
         if header.number == 0 {
-            let genesis = self.genesis_hash().await?;
+            let genesis = self.pool.genesis();
             if genesis != hash {
-                return Err(self.node.lying(id, format!("the header of the genesis, whose hash is {genesis}")));
+                return Err(ask.lying(id, format!("the header of the genesis, whose hash is {genesis}")));
             }
             return Ok(HashedHeader { hash, header });
         }
         let real = header.hash();
         if real != hash {
-            return Err(self.node.lying(id, format!("a header whose hash is {real}, not {hash}")));
+            return Err(ask.lying(id, format!("a header whose hash is {real}, not {hash}")));
         }
+        ask.node.health().saw(header.number);
         Ok(HashedHeader { hash, header })
     }
 
     /// What belongs to a block but lies in its state.
-    async fn block_state(&self, at: &BlockRef) -> Result<BlockState, SourceError> {
-        let lying = |message: String| self.node.lying(BlockId::Number(at.number), message);
+    async fn block_state(&self, ask: Ask<'_>, at: &BlockRef) -> Result<BlockState, SourceError> {
+        let lying = |message: String| ask.lying(BlockId::Number(at.number), message);
         let keys = [
             Bytes::copy_from_slice(&storage_prefix("System", "Events")),
             Bytes::copy_from_slice(&storage_prefix("Timestamp", "Now")),
         ];
-        let mut values = self.storage(at, &keys).await?.into_iter();
+        let mut values = self.values(ask, at, &keys).await?.into_iter();
         let (events, now) = (values.next().flatten(), values.next().flatten());
         let timestamp_ms = match now.as_deref().map(<[u8; 8]>::try_from) {
             None => None,

@@ -10,8 +10,9 @@ use jsonrpsee::core::http_helpers::HttpError;
 use jsonrpsee::http_client::transport::Error as HttpTransportError;
 use subxt_rpcs::Error as RpcError;
 
-use super::connection::ConnectionError;
+use super::failure::ConnectionError;
 use super::http::HttpRefusal;
+use super::meaning::{Meaning, meaning};
 use crate::chain::BlockId;
 use crate::source::SourceError;
 
@@ -26,64 +27,6 @@ pub(super) struct Asked<'a> {
     pub(super) function: Option<&'a str>,
     /// The block whose state or body was asked for.
     pub(super) block: Option<BlockId>,
-}
-
-/// What an error object of a node means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    Pruned,
-    UnknownBlock,
-    RateLimited,
-    TooLarge,
-    NoMethod,
-    NoFunction,
-    Passing,
-    Final,
-}
-
-/// Reads an error object. The text decides before the code: nodes and gateways give the same failure many codes (a
-/// pruned state came as 4003, -32603, -32000 and 1002) and one code many failures (4003 is any error of the state API).
-fn meaning(code: i32, text: &str) -> Meaning {
-    let text = text.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&[
-        "state already discarded",
-        "state has been pruned",
-        "state is pruned",
-        "historical state",
-        "missing trie",
-    ]) {
-        return Meaning::Pruned;
-    }
-    if text.contains("exported method") && text.contains("not found") || says(&["function to start was not found"]) {
-        return Meaning::NoFunction;
-    }
-    if says(&["unknownblock", "unknown block", "header was not found", "block not found", "header not found"]) {
-        return Meaning::UnknownBlock;
-    }
-    if says(&["too many requests", "rate limit", "ratelimit", "limit exceeded", "quota"]) {
-        return Meaning::RateLimited;
-    }
-    if says(&["too large", "too big", "exceeds maximum", "exceeds the maximum", "oversized", "exceeded max limit"]) {
-        return Meaning::TooLarge;
-    }
-    if says(&["method not found", "method is not available", "method not supported", "unsafe to be called"]) {
-        return Meaning::NoMethod;
-    }
-    if says(&["timeout", "timed out", "overloaded", "unavailable", "bad gateway", "upstream", "connection", "busy"]) {
-        return Meaning::Passing;
-    }
-    if says(&["execution failed", "invalid params", "invalid argument", "wasm trap"]) {
-        return Meaning::Final;
-    }
-    match code {
-        429 | -32004 | -32005 | -32029 => Meaning::RateLimited,
-        // Request, response or batch above the node's limit, in the numbering of today and before; page size.
-        -32007 | -32008 | -32010 | -32701 | -32702 | 4002 => Meaning::TooLarge,
-        -32601 => Meaning::NoMethod,
-        -32603 | -32009 | 502..=504 => Meaning::Passing,
-        _ => Meaning::Final,
-    }
 }
 
 /// Turns an error of the RPC layer into ours.
@@ -103,17 +46,48 @@ pub(super) fn classify(error: RpcError, asked: Asked<'_>) -> SourceError {
     }
 }
 
-/// Whether the connection was lost under a request, so that asking once more on a new one makes sense.
-///
-/// Over HTTP that is an everyday matter: the server may close a connection that idled just when it is used again.
-pub(super) fn is_lost_connection(error: &RpcError) -> bool {
-    let RpcError::Client(error) = error else { return false };
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The node answered, and this is what it said.
+    Said,
+    /// The connection was lost under the request, so that asking at once on another one makes sense.
+    ///
+    /// Over HTTP that is an everyday matter: the server may close a connection that idled just when it is used again.
+    Lost,
+    /// No answer came in time.
+    Late,
+    /// There is nobody at the address, or nobody who serves us.
+    Unreachable,
+}
+
+/// See [`Trouble`].
+pub(super) fn trouble(error: &RpcError) -> Trouble {
+    let RpcError::Client(error) = error else { return Trouble::Said };
     match error.downcast_ref::<ConnectionError>() {
-        Some(ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect)) => true,
-        Some(ConnectionError::Client(ClientError::Transport(error))) => {
-            hyper_error(error.as_ref()).is_some_and(|error| !error.is_connect())
+        Some(ConnectionError::RequestTimeout { .. }) => Trouble::Late,
+        Some(
+            ConnectionError::Hung(_)
+            | ConnectionError::Client(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect),
+        ) => Trouble::Lost,
+        Some(ConnectionError::Client(ClientError::Transport(error))) => match hyper_error(error.as_ref()) {
+            Some(error) if error.is_connect() => Trouble::Unreachable,
+            Some(_) => Trouble::Lost,
+            None => match http_refusal(error.as_ref()) {
+                Some(401 | 403 | 404 | 410) => Trouble::Unreachable,
+                _ => Trouble::Said,
+            },
+        },
+        _ => Trouble::Said,
+    }
+}
+
+fn http_refusal(transport: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<u16> {
+    match transport.downcast_ref::<HttpTransportError>() {
+        Some(HttpTransportError::Http(HttpError::Stream(stream))) => {
+            stream.downcast_ref::<HttpRefusal>().map(|refusal| refusal.status)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -291,65 +265,7 @@ fn bounded(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Meaning::*;
     use super::*;
-
-    /// What nodes, gateways and their versions were seen to say.
-    const SEEN: &[(i32, &str, Meaning)] = &[
-        (4003, "Client error: UnknownBlock: State already discarded for 0x12", Pruned),
-        (4003, "Client error: Api called for an unknown Block: State already discarded for 0x12", Pruned),
-        (-32603, "Client error: UnknownBlock: State already discarded for 0x12", Pruned),
-        (-32603, "Internal error: state already discarded for BlockId::Hash(0x12)", Pruned),
-        (-32000, "Client error: State already discarded for 0x12", Pruned),
-        (1002, "Verification Error: Runtime error: Api called for an unknown Block: State already discarded", Pruned),
-        (-32603, "Unknown block: State already discarded for 0x12", Pruned),
-        (4003, "STATE ALREADY DISCARDED", Pruned),
-        (-32000, "state has been pruned", Pruned),
-        (-32000, "historical state 0x12 is not available", Pruned),
-        (0, "State already discarded for 0x12", Pruned),
-        (4003, "Client error: UnknownBlock: Header was not found in the database: 0x12", UnknownBlock),
-        (-32603, "Client error: Header was not found in the database: 0x12", UnknownBlock),
-        (-32603, "UnknownBlock: Unknown block 0x12", UnknownBlock),
-        (-32000, "Block not found", UnknownBlock),
-        (4003, "Client error: Execution failed: Other: Exported method Api_f is not found", NoFunction),
-        (-32603, "Client error: Execution failed: Other: Exported method Api_f is not found", NoFunction),
-        (-32603, "Internal Error: Function to start was not found.", NoFunction),
-        (-32601, "Method not found", NoMethod),
-        (-32601, "RPC call is unsafe to be called externally", NoMethod),
-        (0, "Method not found: state_nothing", NoMethod),
-        (-32000, "the method is not available", NoMethod),
-        (429, "", RateLimited),
-        (-32000, "Too Many Requests", RateLimited),
-        (-32004, "", RateLimited),
-        (-32005, "daily request count exceeded", RateLimited),
-        (-32029, "", RateLimited),
-        (-32603, "Rate limit reached, retry later", RateLimited),
-        (-32000, "You exceeded your monthly quota", RateLimited),
-        (-32008, "Response is too big", TooLarge),
-        (-32702, "Response is too big", TooLarge),
-        (-32007, "Request is too big", TooLarge),
-        (-32701, "", TooLarge),
-        (-32010, "The batch request was too large", TooLarge),
-        (-32603, "Exceeded max limit of 1048576", TooLarge),
-        (4002, "count exceeds maximum value. value: 2000, max: 1000", TooLarge),
-        (-32009, "Server is busy, try again later", Passing),
-        (-32603, "Internal error", Passing),
-        (-32000, "upstream connect error or disconnect/reset before headers", Passing),
-        (-32603, "request timed out", Passing),
-        (502, "", Passing),
-        (503, "Service Unavailable", Passing),
-        (-32602, "Invalid params", Final),
-        (4003, "Client error: Execution failed: Execution aborted due to trap: wasm trap: unreachable", Final),
-        (-32603, "Execution failed: Runtime panicked: decode", Final),
-        (-32000, "not allowed", Final),
-    ];
-
-    #[test]
-    fn every_message_seen_has_its_meaning() {
-        for (code, text, expected) in SEEN {
-            assert_eq!(meaning(*code, text), *expected, "{code} {text}");
-        }
-    }
 
     #[test]
     fn the_data_of_an_error_counts_too() {

@@ -61,6 +61,10 @@ impl Endpoint {
         self.transport
     }
 
+    pub(super) fn is_http(&self) -> bool {
+        self.transport == Transport::Http
+    }
+
     /// `host:port`, the only form that may appear in messages and logs.
     pub(super) fn shown(&self) -> &str {
         &self.shown

@@ -1,164 +1,280 @@
-//! Requests to one node: sent, answered once, and errors turned into ours.
+//! One endpoint: how much it takes, how it is, and what was learnt about it.
 
-use bytes::Bytes;
+mod connections;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
 use serde_json::value::RawValue;
-use subxt_rpcs::RpcClientT;
 use subxt_rpcs::client::RawRpcSubscription;
+use subxt_rpcs::{Error as RpcError, RpcClientT};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
+use self::connections::Slot;
 use super::RpcOptions;
-use super::classify::{self, Asked};
-use super::connection::{self, Connection};
+use super::budget::Budget;
+use super::classify::{self, Asked, Trouble};
 use super::endpoint::Endpoint;
-use super::wire::{self, Malformed, Params};
-use crate::chain::{BlockHash, BlockId, BlockRef, Header};
+use super::failure::ConnectionError;
+use super::gate::{Gate, Permit};
+use super::health::Health;
+use super::horizon::Horizon;
+use super::jitter::jittered;
+use super::link::{Link, Shared};
+use super::state::Manners;
+use super::stats::{Counters, EndpointStats};
+use crate::chain::BlockHash;
 use crate::source::SourceError;
 
-/// One node and how it is asked.
+/// The first pause before a node that said "too many" or "busy" is asked again; it doubles.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often "internal error" and its like are asked again at the same node: some are not passing at all.
+const PASSING_RETRIES: u32 = 2;
+
+/// See the module.
 #[derive(Debug)]
 pub(super) struct Node {
-    connection: Connection,
-    options: RpcOptions,
+    index: usize,
+    address: Endpoint,
+    options: Arc<RpcOptions>,
+    slots: Box<[Slot]>,
+    /// How many connections there have been use for so far.
+    wanted: AtomicUsize,
+    /// Tells the keeper that more are wanted.
+    crowded: Notify,
+    /// Of the chain that all endpoints serve, once the first has said so.
+    genesis: Arc<OnceLock<BlockHash>>,
+    /// What it said itself.
+    serves: Mutex<Option<BlockHash>>,
+    refused: AtomicBool,
+    gate: Arc<Gate>,
+    health: Health,
+    counters: Counters,
+    pub(super) manners: Manners,
+    pub(super) horizon: Horizon,
 }
 
 impl Node {
-    pub(super) fn new(endpoint: Endpoint, options: RpcOptions) -> Self {
-        Self { connection: Connection::new(endpoint, options.clone()), options }
+    pub(super) fn new(
+        index: usize,
+        address: Endpoint,
+        options: Arc<RpcOptions>,
+        genesis: Arc<OnceLock<BlockHash>>,
+    ) -> Self {
+        // An HTTP client keeps sockets of its own.
+        let slots = if address.is_http() { 1 } else { options.connections.max(1) };
+        Self {
+            index,
+            address,
+            slots: (0..slots).map(|_| Slot::default()).collect(),
+            wanted: AtomicUsize::new(1),
+            crowded: Notify::new(),
+            genesis,
+            serves: Mutex::new(None),
+            refused: AtomicBool::new(false),
+            gate: Arc::new(Gate::new(options.max_in_flight, options.requests_per_second)),
+            health: Health::new(options.max_backoff),
+            counters: Counters::default(),
+            manners: Manners::new(options.page, options.batch),
+            horizon: Horizon::default(),
+            options,
+        }
     }
 
-    pub(super) async fn open(&self) -> Result<(), SourceError> {
-        let asked = Asked { endpoint: self.endpoint(), method: connection::GREETING, function: None, block: None };
-        self.connection.open().await.map_err(|error| classify::classify(error, asked))
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
+    /// `host:port`
     pub(super) fn endpoint(&self) -> &str {
-        self.connection.endpoint().shown()
+        self.address.shown()
     }
 
     pub(super) fn options(&self) -> &RpcOptions {
         &self.options
     }
 
-    /// Sends a read; `block` is what an error speaks of.
-    pub(super) async fn request(
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Whether it serves another chain.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// How long it cannot be asked: it asked to be left alone, or is away.
+    pub(super) fn ready_in(&self) -> Duration {
+        let closed = self.gate.closed_for();
+        if self.open_links().next().is_some() { closed } else { closed.max(self.health.pause_left()) }
+    }
+
+    /// Ends when more connections are wanted.
+    pub(super) async fn crowded(&self) {
+        self.crowded.notified().await;
+    }
+
+    pub(super) fn open_links(&self) -> impl Iterator<Item = Arc<Link>> {
+        self.slots.iter().filter_map(Slot::link)
+    }
+
+    /// Sends a read until it is answered, or the budget does not allow another try here. With `alone` there is no other
+    /// endpoint to go to, so that a longer pause is worth while.
+    pub(super) async fn send(
         &self,
-        method: &str,
-        params: Params,
-        block: Option<BlockId>,
+        budget: &Budget,
+        alone: bool,
+        params: Option<Box<RawValue>>,
+        asked: Asked<'_>,
     ) -> Result<Box<RawValue>, SourceError> {
-        let asked = Asked { endpoint: self.endpoint(), method, function: None, block };
-        self.send(params, asked).await
-    }
-
-    /// A read of the state at `at`. Nodes say "state discarded" of blocks they never had, too; those are told apart.
-    pub(super) async fn state(
-        &self,
-        method: &str,
-        params: Params,
-        at: &BlockRef,
-    ) -> Result<Box<RawValue>, SourceError> {
-        let answer = self.request(method, params, Some(BlockId::Number(at.number))).await;
-        self.state_error(answer, at).await
-    }
-
-    /// A runtime API function at `at`.
-    pub(super) async fn call(&self, function: &str, args: &[u8], at: &BlockRef) -> Result<Bytes, SourceError> {
-        let block = Some(BlockId::Number(at.number));
-        let asked = Asked { endpoint: self.endpoint(), method: "state_call", function: Some(function), block };
-        let params = Params::new().text(function).hex(args).hex(&at.hash.0);
-        let answer = self.send(params, asked).await;
-        let answer = self.state_error(answer, at).await?;
-        let bytes = self.read(wire::bytes(&answer), "state_call", block)?;
-        bytes.ok_or_else(|| self.lying(BlockId::Number(at.number), format!("no answer to {function}")))
-    }
-
-    async fn state_error<T>(&self, answer: Result<T, SourceError>, at: &BlockRef) -> Result<T, SourceError> {
-        match answer {
-            Err(error @ (SourceError::StatePruned { .. } | SourceError::UnknownBlock { .. })) => {
-                match self.header_by_hash(at.hash).await? {
-                    Some(_) => match error {
-                        SourceError::UnknownBlock { block, .. } => {
-                            Err(SourceError::StatePruned { endpoint: self.endpoint().to_owned(), block })
-                        }
-                        pruned => Err(pruned),
-                    },
-                    None => Err(self.unknown(BlockId::Hash(at.hash)).await),
+        let mut tries = 0;
+        loop {
+            let permit = self.gate.enter().await;
+            let link = self.link().await?;
+            self.counters.calls.one();
+            let answer = Shared(Arc::clone(&link)).request_raw(asked.method, params.clone()).await;
+            let (error, pause) = match answer {
+                Ok(answer) => {
+                    permit.fine();
+                    self.answered();
+                    self.counters.bytes.add(answer.get().len());
+                    return Ok(answer);
                 }
+                Err(error) => self.learn(&permit, &link, error, asked, tries),
+            };
+            drop((permit, link));
+            tries += 1;
+            let Some(pause) = pause else { return Err(error) };
+            if (!alone && pause > PAUSE * 4) || !budget.spend(pause) {
+                return Err(error);
             }
-            answer => answer,
+            tracing::debug!(endpoint = self.endpoint(), method = asked.method, %error, ?pause, "asking again");
+            self.counters.retries.one();
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
         }
     }
 
-    /// Reads are idempotent: one that lost its connection is sent once more, on a new one.
-    async fn send(&self, params: Params, asked: Asked<'_>) -> Result<Box<RawValue>, SourceError> {
-        let params = params.build().map_err(|error| SourceError::Fatal {
-            message: format!("the request {} cannot be written", asked.method),
-            source: Some(Box::new(error)),
-        })?;
-        match self.connection.request_raw(asked.method, params.clone()).await {
-            Err(error) if classify::is_lost_connection(&error) => {
-                tracing::debug!(endpoint = self.endpoint(), method = asked.method, %error, "asking again");
-                self.connection.request_raw(asked.method, params).await
+    /// What a failure says about the endpoint, and after which pause the same question may be asked here again.
+    fn learn(
+        &self,
+        permit: &Permit,
+        link: &Arc<Link>,
+        error: RpcError,
+        asked: Asked<'_>,
+        tries: u32,
+    ) -> (SourceError, Option<Duration>) {
+        let trouble = classify::trouble(&error);
+        let error = classify::classify(error, asked);
+        let growing = || jittered(PAUSE * 2u32.saturating_pow(tries.min(10)));
+        let pause = match (trouble, &error) {
+            (_, SourceError::RateLimited { retry_after, .. }) => {
+                self.counters.rate_limited.one();
+                permit.limited(*retry_after);
+                Some(retry_after.unwrap_or_else(growing))
             }
-            answer => answer,
+            // The connection ended because an answer was too large; whose, only the next try shows.
+            (Trouble::Lost, SourceError::TooLarge { .. }) => {
+                self.forget(link);
+                (tries == 0).then_some(Duration::ZERO)
+            }
+            (Trouble::Lost, _) => {
+                self.counters.failures.one();
+                self.lost(link);
+                Some(Duration::ZERO)
+            }
+            (Trouble::Late, _) => {
+                self.counters.timeouts.one();
+                permit.late();
+                self.health.bad();
+                None
+            }
+            (Trouble::Unreachable, _) => {
+                self.counters.connect_failures.one();
+                self.health.unreachable(&error);
+                self.forget(link);
+                None
+            }
+            (Trouble::Said, SourceError::Transient { .. }) => {
+                self.counters.failures.one();
+                permit.late();
+                self.health.bad();
+                (tries < PASSING_RETRIES).then(growing)
+            }
+            (Trouble::Said, _) => {
+                permit.fine();
+                self.answered();
+                None
+            }
+        };
+        (error, pause)
+    }
+
+    fn answered(&self) {
+        if self.health.good() {
+            tracing::info!(endpoint = self.endpoint(), "the endpoint is back");
         }
-        .map_err(|error| classify::classify(error, asked))
+    }
+
+    /// Asks a light question on one connection, beside the queue; nothing where no answer came in time.
+    pub(super) async fn probe(&self, link: &Link, method: &str) -> Option<Box<RawValue>> {
+        self.counters.calls.one();
+        match link.request(method, None, self.options.probe_timeout).await {
+            Ok(answer) => {
+                self.answered();
+                Some(answer)
+            }
+            Err(ConnectionError::RequestTimeout { .. }) => None,
+            // It failed at once, so it does not hang.
+            Err(error) => {
+                tracing::debug!(endpoint = self.endpoint(), %error, "a probe failed");
+                self.health.bad();
+                RawValue::from_string("null".to_owned()).ok()
+            }
+        }
     }
 
     /// A subscription without parameters; [`SourceError::Unsupported`] over HTTP.
     pub(super) async fn subscribe(&self, method: &str, undo: &str) -> Result<RawRpcSubscription, SourceError> {
         let asked = Asked { endpoint: self.endpoint(), method, function: None, block: None };
-        self.connection.subscribe_raw(method, None, undo).await.map_err(|error| classify::classify(error, asked))
+        let link = self.link().await?;
+        let subscription = Shared(link).subscribe_raw(method, None, undo).await;
+        subscription.map_err(|error| classify::classify(error, asked))
     }
 
-    /// An answer of the wrong shape is an implausible answer.
-    pub(super) fn read<T>(
-        &self,
-        answer: Result<T, Malformed>,
-        method: &str,
-        block: Option<BlockId>,
-    ) -> Result<T, SourceError> {
-        answer.map_err(|malformed| match block {
-            Some(block) => self.lying(block, format!("the answer to {method} is {malformed}")),
-            None => SourceError::Transient {
-                endpoint: self.endpoint().to_owned(),
-                message: format!("the answer to {method} is {malformed}"),
-                source: Some(Box::new(malformed)),
-            },
-        })
+    /// It says that it does not keep the state of a block which exists.
+    pub(super) fn pruned(&self, block: u64) {
+        self.counters.pruned.one();
+        self.horizon.lacks(block);
     }
 
-    pub(super) fn lying(&self, block: BlockId, message: impl Into<String>) -> SourceError {
-        SourceError::Lying { endpoint: self.endpoint().to_owned(), block, message: message.into() }
-    }
-
-    /// The hash at a height of the best chain.
-    pub(super) async fn hash_at(&self, number: u64) -> Result<Option<BlockHash>, SourceError> {
-        if u32::try_from(number).is_err() {
-            // Heights of this chain are 32 bits on the wire: nodes refuse the parameter instead of answering null.
-            return Ok(None);
+    pub(super) fn stats(&self) -> EndpointStats {
+        let (gate, counts) = (self.gate.reading(), &self.counters);
+        EndpointStats {
+            index: self.index,
+            endpoint: self.endpoint().to_owned(),
+            up: self.health.is_up(),
+            refused: self.is_refused(),
+            score: self.health.score(),
+            head: self.health.head(),
+            connections: self.open_links().filter(|link| link.is_socket()).count(),
+            connects: counts.connects.get(),
+            connect_failures: counts.connect_failures.get(),
+            in_flight: gate.under_way,
+            window: gate.window,
+            requests_per_second: gate.per_second,
+            calls: counts.calls.get(),
+            retries: counts.retries.get(),
+            rate_limited: counts.rate_limited.get(),
+            timeouts: counts.timeouts.get(),
+            hung: counts.hung.get(),
+            failures: counts.failures.get(),
+            pruned: counts.pruned.get(),
+            bytes: counts.bytes.get(),
         }
-        let block = Some(BlockId::Number(number));
-        let answer = self.request("chain_getBlockHash", Params::new().number(number), block).await?;
-        self.read(wire::hash(&answer), "chain_getBlockHash", block)
-    }
-
-    /// The header that this hash belongs to, unchecked.
-    pub(super) async fn header_by_hash(&self, hash: BlockHash) -> Result<Option<Header>, SourceError> {
-        let block = Some(BlockId::Hash(hash));
-        match self.request("chain_getHeader", Params::new().hex(&hash.0), block).await {
-            Ok(answer) => self.read(wire::header(&answer), "chain_getHeader", block),
-            Err(SourceError::UnknownBlock { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The error for a block that does not exist, with the newest that does.
-    pub(super) async fn unknown(&self, block: BlockId) -> SourceError {
-        let newest = async {
-            let answer = self.request("chain_getHeader", Params::new(), None).await?;
-            self.read(wire::header(&answer), "chain_getHeader", None)
-        };
-        let head = newest.await.ok().flatten().map(|header| header.number);
-        SourceError::UnknownBlock { block, head }
     }
 }

@@ -1,16 +1,16 @@
 //! The runtimes of a chain, each downloaded once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use parity_scale_codec::{Compact, Decode};
 use tokio::sync::OnceCell;
 
-use super::node::Node;
+use super::ask::Ask;
 use super::recent::Recent;
 use super::wire::{self, Params, VersionKey};
-use crate::chain::{BlockId, BlockRef};
+use crate::chain::{BlockHash, BlockId, BlockRef};
 use crate::decode::Runtime;
 use crate::source::SourceError;
 
@@ -19,6 +19,27 @@ const KEPT: usize = 16;
 
 /// Runtimes that are remembered as doubted in vain.
 const IN_VAIN: usize = 256;
+
+/// Runtimes that several sources share, so that each is downloaded once; cheap to clone.
+///
+/// Sources of different chains may share one: runtimes are kept by chain. Chains that began with the same block count as
+/// one, so do not share it between development chains.
+///
+/// ```
+/// # use sentinel_core::source::{RpcOptions, RuntimeCache};
+/// let runtimes = RuntimeCache::default();
+/// let live = RpcOptions { runtimes: Some(runtimes.clone()), ..RpcOptions::default() };
+/// let archive = RpcOptions { runtimes: Some(runtimes), ..RpcOptions::default() };
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct RuntimeCache(Arc<Mutex<HashMap<BlockHash, Arc<Runtimes>>>>);
+
+impl RuntimeCache {
+    /// Those of the chain with this genesis.
+    pub(super) fn of(&self, genesis: BlockHash) -> Arc<Runtimes> {
+        Arc::clone(lock(&self.0).entry(genesis).or_insert_with(|| Arc::new(Runtimes::new())))
+    }
+}
 
 type Slot = Arc<OnceCell<Arc<Runtime>>>;
 
@@ -54,19 +75,19 @@ impl Runtimes {
     }
 
     /// The runtime in the state after `at`. Readers that come while it is downloaded wait for that one download.
-    pub(super) async fn at(&self, node: &Node, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
-        let version = self.version(node, at).await?;
+    pub(super) async fn at(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
+        let version = self.version(ask, at).await?;
         let slot = self.slot(&version);
-        slot.get_or_try_init(|| async { download(node, at, &version).await.map(Arc::new) }).await.cloned()
+        slot.get_or_try_init(|| async { download(ask, at, &version).await.map(Arc::new) }).await.cloned()
     }
 
-    async fn version(&self, node: &Node, at: &BlockRef) -> Result<VersionKey, SourceError> {
+    async fn version(&self, ask: Ask<'_>, at: &BlockRef) -> Result<VersionKey, SourceError> {
         if let Some(version) = self.versions.get(&at.hash) {
             return Ok(version);
         }
         let block = Some(BlockId::Number(at.number));
-        let answer = node.state("state_getRuntimeVersion", Params::new().hex(&at.hash.0), at).await?;
-        let version = node.read(wire::version(&answer), "state_getRuntimeVersion", block)?;
+        let answer = ask.state("state_getRuntimeVersion", Params::new().hex(&at.hash.0), at).await?;
+        let version = ask.read(wire::version(&answer), "state_getRuntimeVersion", block)?;
         self.versions.insert(at.hash, version.clone());
         Ok(version)
     }
@@ -75,22 +96,22 @@ impl Runtimes {
     /// takes its place. Each runtime is doubted once: where nothing better came for it, it stays.
     pub(super) async fn anew(
         &self,
-        node: &Node,
+        ask: Ask<'_>,
         at: &BlockRef,
         failed: &Runtime,
         fits: impl Fn(&Runtime) -> bool,
     ) -> Result<Arc<Runtime>, SourceError> {
         let _turn = self.turn.lock().await;
-        let version = self.version(node, at).await?;
-        let known = self.at(node, at).await?;
+        let version = self.version(ask, at).await?;
+        let known = self.at(ask, at).await?;
         // Another reader may have been faster.
         let is_better = known.digest() != failed.digest() && fits(&known);
         if is_better || lock(&self.in_vain).iter().any(|(of, digest)| *of == version && *digest == known.digest()) {
             return Ok(known);
         }
         self.versions.remove(&at.hash);
-        let now = self.version(node, at).await?;
-        let runtime = Arc::new(download(node, at, &now).await?);
+        let now = self.version(ask, at).await?;
+        let runtime = Arc::new(download(ask, at, &now).await?);
         if !fits(&runtime) {
             let mut in_vain = lock(&self.in_vain);
             if in_vain.len() == IN_VAIN {
@@ -133,13 +154,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 ///
 /// V15 describes runtime APIs, which V14 does not; V16 is asked for where V15 is not offered. Runtimes without these
 /// functions, and endpoints that refuse `state_call`, still serve V14 through the oldest method.
-async fn download(node: &Node, at: &BlockRef, version: &VersionKey) -> Result<Runtime, SourceError> {
+async fn download(ask: Ask<'_>, at: &BlockRef, version: &VersionKey) -> Result<Runtime, SourceError> {
     for wanted in [15u32, 16] {
-        match offered(node, at, wanted).await {
+        match offered(ask, at, wanted).await {
             Ok(Some(metadata)) => match Runtime::from_metadata(&metadata) {
-                Ok(runtime) => return check(node, at, version, runtime),
+                Ok(runtime) => return check(ask, at, version, runtime),
                 Err(error) => tracing::warn!(
-                    endpoint = node.endpoint(),
+                    endpoint = ask.endpoint(),
                     block = at.number,
                     version = wanted,
                     %error,
@@ -152,27 +173,27 @@ async fn download(node: &Node, at: &BlockRef, version: &VersionKey) -> Result<Ru
             }
             Err(SourceError::UnknownBlock { block, head }) => return Err(SourceError::UnknownBlock { block, head }),
             Err(error) => {
-                tracing::debug!(endpoint = node.endpoint(), block = at.number, %error, "no metadata by version");
+                tracing::debug!(endpoint = ask.endpoint(), block = at.number, %error, "no metadata by version");
                 break;
             }
         }
     }
-    let answer = node.state("state_getMetadata", Params::new().hex(&at.hash.0), at).await?;
+    let answer = ask.state("state_getMetadata", Params::new().hex(&at.hash.0), at).await?;
     let block = BlockId::Number(at.number);
-    let metadata = node.read(wire::bytes(&answer), "state_getMetadata", Some(block))?;
-    let metadata = metadata.ok_or_else(|| node.lying(block, "no metadata"))?;
+    let metadata = ask.read(wire::bytes(&answer), "state_getMetadata", Some(block))?;
+    let metadata = metadata.ok_or_else(|| ask.lying(block, "no metadata"))?;
     match Runtime::from_metadata(&metadata) {
-        Ok(runtime) => check(node, at, version, runtime),
+        Ok(runtime) => check(ask, at, version, runtime),
         Err(error) => Err(SourceError::Fatal {
-            message: format!("{}: the metadata at block {} cannot be used", node.endpoint(), at.number),
+            message: format!("{}: the metadata at block {} cannot be used", ask.endpoint(), at.number),
             source: Some(Box::new(error)),
         }),
     }
 }
 
 /// The metadata of one version, where the runtime has it.
-async fn offered(node: &Node, at: &BlockRef, version: u32) -> Result<Option<Bytes>, SourceError> {
-    let answer = node.call("Metadata_metadata_at_version", &version.to_le_bytes(), at).await?;
+async fn offered(ask: Ask<'_>, at: &BlockRef, version: u32) -> Result<Option<Bytes>, SourceError> {
+    let answer = ask.call("Metadata_metadata_at_version", &version.to_le_bytes(), at).await?;
     // An optional byte vector.
     let mut input = &answer[..];
     let length = match u8::decode(&mut input) {
@@ -182,12 +203,12 @@ async fn offered(node: &Node, at: &BlockRef, version: u32) -> Result<Option<Byte
     };
     match length {
         Some(length) if length == input.len() => Ok(Some(answer.slice(answer.len() - length..))),
-        _ => Err(node.lying(BlockId::Number(at.number), "metadata that is not a byte vector")),
+        _ => Err(ask.lying(BlockId::Number(at.number), "metadata that is not a byte vector")),
     }
 }
 
 /// Metadata that speaks of another version than the node does came from elsewhere (a lagging backend).
-fn check(node: &Node, at: &BlockRef, asked: &VersionKey, runtime: Runtime) -> Result<Runtime, SourceError> {
+fn check(ask: Ask<'_>, at: &BlockRef, asked: &VersionKey, runtime: Runtime) -> Result<Runtime, SourceError> {
     let got = runtime.version();
     if (&got.spec_name, got.spec_version) == (&asked.spec_name, asked.spec_version) {
         return Ok(runtime);
@@ -196,7 +217,7 @@ fn check(node: &Node, at: &BlockRef, asked: &VersionKey, runtime: Runtime) -> Re
         "the runtime is {} {}, but its metadata is of {} {}",
         asked.spec_name, asked.spec_version, got.spec_name, got.spec_version
     );
-    Err(node.lying(BlockId::Number(at.number), message))
+    Err(ask.lying(BlockId::Number(at.number), message))
 }
 
 #[cfg(test)]

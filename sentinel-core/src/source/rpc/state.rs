@@ -8,6 +8,8 @@ use futures::future;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::Inner;
+use super::ask::Ask;
+use super::pool::anywhere;
 use super::portion::Portion;
 use super::wire::{self, Params};
 use crate::chain::{BlockId, BlockRef};
@@ -17,7 +19,7 @@ use crate::source::{KeyValue, SourceError};
 /// Batches of one read that are under way at once.
 const BATCHES_AT_ONCE: usize = 4;
 
-/// What was learnt about how this node wants to be asked.
+/// What was learnt about how a node wants to be asked.
 #[derive(Debug)]
 pub(super) struct Manners {
     /// `state_queryStorageAt` is not served.
@@ -36,13 +38,18 @@ impl Manners {
 
 impl Inner {
     /// The values of `keys`, in their order, from a state that says it is the one of `at`.
-    pub(super) async fn storage(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+    pub(super) async fn values(
+        &self,
+        ask: Ask<'_>,
+        at: &BlockRef,
+        keys: &[Bytes],
+    ) -> Result<Vec<Option<Bytes>>, SourceError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let size = self.manners.batch.now();
+        let size = ask.node.manners.batch.now();
         let batches: Vec<Vec<Option<Bytes>>> = stream::iter((0..keys.len()).step_by(size))
-            .map(|start| self.batch(at, &keys[start..keys.len().min(start + size)]))
+            .map(|start| self.batch(ask, at, &keys[start..keys.len().min(start + size)]))
             .buffered(BATCHES_AT_ONCE)
             .try_collect()
             .await?;
@@ -50,17 +57,17 @@ impl Inner {
     }
 
     /// Reads keys in portions that the node can answer.
-    async fn batch(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+    async fn batch(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
         let mut values = Vec::with_capacity(keys.len());
         while values.len() < keys.len() {
             let rest = &keys[values.len()..];
-            let portion = &rest[..rest.len().min(self.manners.batch.now())];
-            match self.witnessed(at, portion).await {
+            let portion = &rest[..rest.len().min(ask.node.manners.batch.now())];
+            match self.witnessed(ask, at, portion).await {
                 Ok(more) => {
-                    self.manners.batch.fitted();
+                    ask.node.manners.batch.fitted();
                     values.extend(more);
                 }
-                Err(SourceError::TooLarge { .. }) if self.manners.batch.too_large(portion.len()) => {}
+                Err(SourceError::TooLarge { .. }) if ask.node.manners.batch.too_large(portion.len()) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -68,27 +75,27 @@ impl Inner {
     }
 
     /// A node that lacks a state may answer "absent" to everything. So each request also asks which block it is.
-    async fn witnessed(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+    async fn witnessed(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
         let mut all = Vec::with_capacity(keys.len() + 1);
         all.push(Bytes::copy_from_slice(&storage_prefix("System", "Number")));
         all.extend_from_slice(keys);
-        let mut values = if self.manners.no_batches.load(Ordering::Relaxed) {
-            self.one_by_one(at, &all).await?
+        let mut values = if ask.node.manners.no_batches.load(Ordering::Relaxed) {
+            self.one_by_one(ask, at, &all).await?
         } else {
-            match self.query(at, &all).await {
+            match self.query(ask, at, &all).await {
                 Err(SourceError::Unsupported { .. }) => {
-                    tracing::debug!(endpoint = self.node.endpoint(), "no batch reads, reading key by key");
-                    self.manners.no_batches.store(true, Ordering::Relaxed);
-                    self.one_by_one(at, &all).await?
+                    tracing::debug!(endpoint = ask.endpoint(), "no batch reads, reading key by key");
+                    ask.node.manners.no_batches.store(true, Ordering::Relaxed);
+                    self.one_by_one(ask, at, &all).await?
                 }
                 answer => answer?,
             }
         };
-        self.witness(at, values.remove(0).as_deref())?;
+        self.witness(ask, at, values.remove(0).as_deref())?;
         Ok(values)
     }
 
-    fn witness(&self, at: &BlockRef, number: Option<&[u8]>) -> Result<(), SourceError> {
+    fn witness(&self, ask: Ask<'_>, at: &BlockRef, number: Option<&[u8]>) -> Result<(), SourceError> {
         let says = match number {
             None => None,
             Some(bytes) => <[u8; 4]>::try_from(bytes).ok().map(u32::from_le_bytes).map(u64::from),
@@ -97,20 +104,20 @@ impl Inner {
             Some(number) if number == at.number => Ok(()),
             None if at.number == 0 => Ok(()),
             Some(number) => {
-                Err(self.node.lying(BlockId::Number(at.number), format!("the state of block {number} (System.Number)")))
+                Err(ask.lying(BlockId::Number(at.number), format!("the state of block {number} (System.Number)")))
             }
-            None => Err(self.node.lying(BlockId::Number(at.number), "a state without a block number (System.Number)")),
+            None => Err(ask.lying(BlockId::Number(at.number), "a state without a block number (System.Number)")),
         }
     }
 
-    async fn query(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+    async fn query(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
         const METHOD: &str = "state_queryStorageAt";
         let block = BlockId::Number(at.number);
-        let answer = self.node.state(METHOD, Params::new().hexes(keys).hex(&at.hash.0), at).await?;
-        let set = self.node.read(wire::change_set(&answer), METHOD, Some(block))?;
-        let set = set.ok_or_else(|| self.node.lying(block, "no values"))?;
+        let answer = ask.state(METHOD, Params::new().hexes(keys).hex(&at.hash.0), at).await?;
+        let set = ask.read(wire::change_set(&answer), METHOD, Some(block))?;
+        let set = set.ok_or_else(|| ask.lying(block, "no values"))?;
         if set.block != at.hash {
-            return Err(self.node.lying(block, format!("the values of block {}", set.block)));
+            return Err(ask.lying(block, format!("the values of block {}", set.block)));
         }
         if set.changes.len() == keys.len() && set.changes.iter().zip(keys).all(|((got, _), asked)| got == asked) {
             return Ok(set.changes.into_iter().map(|(_, value)| value).collect());
@@ -120,21 +127,25 @@ impl Inner {
         keys.iter()
             .map(|key| match values.get(key) {
                 Some(value) => Ok(value.clone()),
-                None => Err(self.node.lying(block, format!("no value for 0x{}", const_hex::encode(key)))),
+                None => Err(ask.lying(block, format!("no value for 0x{}", const_hex::encode(key)))),
             })
             .collect()
     }
 
-    async fn one_by_one(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+    async fn one_by_one(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
         const METHOD: &str = "state_getStorage";
         stream::iter(0..keys.len())
             .map(|index| async move {
-                let answer = self.node.state(METHOD, Params::new().hex(&keys[index]).hex(&at.hash.0), at).await?;
-                self.node.read(wire::bytes(&answer), METHOD, Some(BlockId::Number(at.number)))
+                let answer = ask.state(METHOD, Params::new().hex(&keys[index]).hex(&at.hash.0), at).await?;
+                ask.read(wire::bytes(&answer), METHOD, Some(BlockId::Number(at.number)))
             })
             .buffered(BATCHES_AT_ONCE * 4)
             .try_collect()
             .await
+    }
+
+    pub(super) async fn storage(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
+        anywhere!(self.pool, Some(at.number), |ask| self.values(ask, at, keys))
     }
 
     /// All keys under `prefix` with their values, in portions of as many as one request takes. While the values of a portion
@@ -143,83 +154,107 @@ impl Inner {
         let portions = stream::try_unfold(None::<Keys>, move |portion| {
             let prefix = prefix.clone();
             async move {
-                let Keys { keys, rest, fills_pages } = match portion {
+                let Keys { keys, rest, node } = match portion {
                     Some(portion) => portion,
-                    None => {
-                        let first = self.keys(&at, &prefix, None, false).await?;
-                        if first.keys.is_empty() {
-                            // Nothing there, or no such state? Only the block number tells.
-                            self.storage(&at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
-                        }
-                        first
-                    }
+                    None => self.keys(&at, &prefix, None, None).await?,
                 };
                 let Some(last) = keys.last() else { return Ok::<_, SourceError>(None) };
                 let next = async {
                     match rest {
-                        true => self.keys(&at, &prefix, Some(last), fills_pages).await,
+                        true => self.keys(&at, &prefix, Some(last), node).await,
                         false => Ok(Keys::default()),
                     }
                 };
-                let (values, next) = future::try_join(self.storage(&at, &keys), next).await?;
-                let mut pairs = Vec::with_capacity(keys.len());
-                for (key, value) in keys.into_iter().zip(values) {
-                    let value = value.ok_or_else(|| {
-                        let message = format!("0x{} among the keys, but no value for it", const_hex::encode(&key));
-                        self.node.lying(BlockId::Number(at.number), message)
-                    })?;
-                    pairs.push((key, value));
-                }
+                let (pairs, next) = future::try_join(self.pairs(&at, &keys), next).await?;
                 Ok(Some((stream::iter(pairs.into_iter().map(Ok)), Some(next))))
             }
         });
         portions.try_flatten().boxed()
     }
 
-    /// The next keys under `prefix`, page by page, until they fill a request for their values.
-    ///
-    /// A node that has filled a page gives as many keys as it is asked for, so that a short page is the last one. Any other
-    /// may have a limit of its own: only an empty page says that there is no more.
+    /// Listed keys with their values.
+    async fn pairs(&self, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<KeyValue>, SourceError> {
+        anywhere!(self.pool, Some(at.number), |ask| async {
+            let values = self.values(ask, at, keys).await?;
+            let pairs = keys.iter().zip(values).map(|(key, value)| match value {
+                Some(value) => Ok((key.clone(), value)),
+                None => {
+                    let message = format!("0x{} among the keys, but no value for it", const_hex::encode(key));
+                    Err(ask.lying(BlockId::Number(at.number), message))
+                }
+            });
+            pairs.collect()
+        })
+    }
+
     async fn keys(
         &self,
         at: &BlockRef,
         prefix: &[u8],
         after: Option<&Bytes>,
-        mut fills_pages: bool,
+        fills_pages: Option<Filler>,
     ) -> Result<Keys, SourceError> {
-        let mut keys: Vec<Bytes> = Vec::new();
-        while keys.len() < self.manners.batch.now() {
-            let asked = self.manners.page.now();
-            let page = self.page(at, prefix, keys.last().or(after)).await?;
-            let got = page.len();
-            keys.extend(page);
-            if got == 0 || (fills_pages && got < asked.min(self.manners.page.now())) {
-                return Ok(Keys { keys, rest: false, fills_pages });
-            }
-            fills_pages |= got >= asked;
-        }
-        Ok(Keys { keys, rest: true, fills_pages })
+        anywhere!(self.pool, Some(at.number), |ask| self.keys_from(ask, at, prefix, after, fills_pages))
     }
 
-    async fn page(&self, at: &BlockRef, prefix: &[u8], after: Option<&Bytes>) -> Result<Vec<Bytes>, SourceError> {
+    /// The next keys under `prefix`, page by page, until they fill a request for their values.
+    ///
+    /// A node that has filled a page gives as many keys as it is asked for, so that a short page is the last one. Any other
+    /// may have a limit of its own: only an empty page says that there is no more.
+    async fn keys_from(
+        &self,
+        ask: Ask<'_>,
+        at: &BlockRef,
+        prefix: &[u8],
+        after: Option<&Bytes>,
+        known: Option<Filler>,
+    ) -> Result<Keys, SourceError> {
+        // What another endpoint does says nothing about this one.
+        let known = known.filter(|known| known.node == ask.node.index());
+        let mut node = known.unwrap_or(Filler { node: ask.node.index(), fills_pages: false });
+        let mut keys: Vec<Bytes> = Vec::new();
+        while keys.len() < ask.node.manners.batch.now() {
+            let asked = ask.node.manners.page.now();
+            let page = self.page(ask, at, prefix, keys.last().or(after)).await?;
+            let got = page.len();
+            keys.extend(page);
+            if got == 0 && keys.is_empty() && known.is_none() {
+                // Nothing there, or no such state? Only the block number tells.
+                self.values(ask, at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
+            }
+            if got == 0 || (node.fills_pages && got < asked.min(ask.node.manners.page.now())) {
+                return Ok(Keys { keys, rest: false, node: Some(node) });
+            }
+            node.fills_pages |= got >= asked;
+        }
+        Ok(Keys { keys, rest: true, node: Some(node) })
+    }
+
+    async fn page(
+        &self,
+        ask: Ask<'_>,
+        at: &BlockRef,
+        prefix: &[u8],
+        after: Option<&Bytes>,
+    ) -> Result<Vec<Bytes>, SourceError> {
         const METHOD: &str = "state_getKeysPaged";
         let block = BlockId::Number(at.number);
         loop {
-            let count = self.manners.page.now();
+            let count = ask.node.manners.page.now();
             let params = Params::new().hex(prefix).number(count as u64);
             let params = match after {
                 Some(key) => params.hex(key),
                 None => params.null(),
             };
-            let keys = match self.node.state(METHOD, params.hex(&at.hash.0), at).await {
-                Err(SourceError::TooLarge { .. }) if self.manners.page.too_large(count) => continue,
-                answer => self.node.read(wire::keys(&answer?), METHOD, Some(block))?,
+            let keys = match ask.state(METHOD, params.hex(&at.hash.0), at).await {
+                Err(SourceError::TooLarge { .. }) if ask.node.manners.page.too_large(count) => continue,
+                answer => ask.read(wire::keys(&answer?), METHOD, Some(block))?,
             };
-            self.manners.page.fitted();
+            ask.node.manners.page.fitted();
             let mut before: Option<&Bytes> = after;
             for key in &keys {
                 if !key.starts_with(prefix) || before.is_some_and(|before| key <= before) {
-                    return Err(self.node.lying(block, "keys out of order or of another prefix"));
+                    return Err(ask.lying(block, "keys out of order or of another prefix"));
                 }
                 before = Some(key);
             }
@@ -234,6 +269,14 @@ struct Keys {
     keys: Vec<Bytes>,
     /// Whether there may be more after them.
     rest: bool,
-    /// Whether the node has filled a page.
+    /// Who gave them.
+    node: Option<Filler>,
+}
+
+/// What was seen of the endpoint that lists keys.
+#[derive(Debug, Clone, Copy)]
+struct Filler {
+    node: usize,
+    /// Whether it has filled a page.
     fills_pages: bool,
 }

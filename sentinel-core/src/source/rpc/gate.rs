@@ -1,0 +1,372 @@
+//! How many requests an endpoint gets: so many at once, so many per second, fewer after it said "too many".
+//!
+//! Both bounds move like those of TCP: down by a factor when the endpoint limits or does not keep up, up again bit by bit
+//! with every good answer. What was under way at a cut is not held against the endpoint again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+/// What is left of the number at once after an answer that came too late, or "too many requests".
+const FEWER: f64 = 0.5;
+/// What a good answer adds to the number at once, at least.
+const WIDER: f64 = 0.125;
+/// What is left of the rate after "too many requests".
+const SLOWER: f64 = 0.7;
+/// What a good answer adds to the rate: after a cut it takes some two hundred to come back to where the limit was.
+const FASTER: f64 = 1.0 / 512.0;
+/// What a second of good answers adds to the rate at least, where they are few.
+const FASTER_WHEN_SLOW: f64 = 0.05;
+/// No cut goes below this rate, in requests per second.
+const SLOWEST: f64 = 0.5;
+/// A rate so many times what is asked for anyway bounds nothing and is forgotten.
+const AMPLE: f64 = 8.0;
+/// Turns that were not used lapse after this time, so that a pause does not end in a burst.
+const LAPSE: Duration = Duration::from_millis(20);
+/// How long requests are counted for knowing their rate.
+const COUNTED: Duration = Duration::from_millis(250);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Gate {
+    most: usize,
+    fixed: Option<f64>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    under_way: usize,
+    /// Bound of `under_way`; a fraction, because it grows by less than one.
+    window: f64,
+    waiting: VecDeque<oneshot::Sender<Permit>>,
+    /// How often the bounds were cut.
+    cuts: u64,
+    pace: Option<f64>,
+    next_turn: Instant,
+    closed_until: Option<Instant>,
+    meter: Meter,
+}
+
+/// The right to one request; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    gate: Arc<Gate>,
+    cuts: u64,
+}
+
+/// What the gate does at present.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) under_way: usize,
+    pub(super) window: usize,
+    pub(super) per_second: Option<f64>,
+}
+
+impl Gate {
+    pub(super) fn new(most: usize, per_second: Option<f64>) -> Self {
+        let most = most.max(1);
+        let fixed = per_second.filter(|rate| rate.is_finite() && *rate > 0.0);
+        let now = Instant::now();
+        let state = State {
+            under_way: 0,
+            window: most as f64,
+            waiting: VecDeque::new(),
+            cuts: 0,
+            pace: fixed,
+            next_turn: now,
+            closed_until: None,
+            meter: Meter { since: now, count: 0, rate: 0.0 },
+        };
+        Self { most, fixed, state: Mutex::new(state) }
+    }
+
+    /// Waits for the turn of one more request.
+    pub(super) async fn enter(self: &Arc<Self>) -> Permit {
+        let queue = {
+            let mut state = self.lock();
+            if state.has_room() && state.waiting.is_empty() {
+                state.under_way += 1;
+                Ok(self.permit(&state))
+            } else {
+                let (send, receive) = oneshot::channel();
+                state.waiting.push_back(send);
+                Err(receive)
+            }
+        };
+        let mut permit = match queue {
+            Ok(permit) => permit,
+            Err(turn) => match turn.await {
+                Ok(permit) => permit,
+                // A gate that is gone has nobody to keep waiting; the connection behind it will say so.
+                Err(_) => self.uncounted(),
+            },
+        };
+        loop {
+            let turn = self.lock().turn();
+            match turn {
+                Turn::Now(cuts) => {
+                    permit.cuts = cuts;
+                    return permit;
+                }
+                Turn::At(at, cuts) => {
+                    sleep_until(at).await;
+                    // A turn of the rate before a cut is worth nothing.
+                    if self.lock().cuts == cuts {
+                        permit.cuts = cuts;
+                        return permit;
+                    }
+                }
+                Turn::Closed(until) => sleep_until(until).await,
+            }
+        }
+    }
+
+    /// How long the endpoint wants to be left alone.
+    pub(super) fn closed_for(&self) -> Duration {
+        let until = self.lock().closed_until;
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        let state = self.lock();
+        Reading { under_way: state.under_way, window: state.window as usize, per_second: state.pace }
+    }
+
+    fn permit(self: &Arc<Self>, state: &State) -> Permit {
+        Permit { gate: Arc::clone(self), cuts: state.cuts }
+    }
+
+    fn uncounted(self: &Arc<Self>) -> Permit {
+        let mut state = self.lock();
+        state.under_way += 1;
+        self.permit(&state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// A good answer came.
+    pub(super) fn fine(&self) {
+        let mut state = self.gate.lock();
+        state.window = (state.window + (1.0 / state.window).max(WIDER)).min(self.gate.most as f64);
+        if let Some(pace) = state.pace {
+            let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
+            state.pace = match self.gate.fixed {
+                Some(fixed) => Some(faster.min(fixed)),
+                None if faster > AMPLE * state.meter.rate.max(1.0) => None,
+                None => Some(faster),
+            };
+        }
+    }
+
+    /// The endpoint said that these were too many, and perhaps for how long it wants none.
+    pub(super) fn limited(&self, leave_alone: Option<Duration>) {
+        let mut state = self.gate.lock();
+        if let Some(pause) = leave_alone {
+            let until = Instant::now() + pause;
+            state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
+        }
+        if self.is_news(&mut state) {
+            let rate = state.meter.rate();
+            let pace = SLOWER * state.pace.map_or(rate, |pace| pace.min(rate)).max(SLOWEST);
+            state.pace = Some(pace);
+            state.next_turn = Instant::now() + Duration::from_secs_f64(1.0 / pace);
+        }
+    }
+
+    /// No answer came in time, or the endpoint said that it is busy.
+    pub(super) fn late(&self) {
+        let mut state = self.gate.lock();
+        self.is_news(&mut state);
+    }
+
+    /// Makes room less, once for everything that was under way.
+    fn is_news(&self, state: &mut State) -> bool {
+        if self.cuts != state.cuts {
+            return false;
+        }
+        state.cuts += 1;
+        // What is really under way, not what would have been allowed.
+        let used = state.window.min(state.under_way as f64);
+        state.window = (used * FEWER).max(1.0);
+        true
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut handed = Vec::new();
+        {
+            let mut state = self.gate.lock();
+            state.under_way = state.under_way.saturating_sub(1);
+            while state.has_room() {
+                let Some(next) = state.waiting.pop_front() else { break };
+                if next.is_closed() {
+                    continue;
+                }
+                state.under_way += 1;
+                handed.push((next, self.gate.permit(&state)));
+            }
+        }
+        for (next, permit) in handed {
+            // Whoever went away meanwhile gives it back by dropping it, which takes the lock: not while it is held.
+            drop(next.send(permit));
+        }
+    }
+}
+
+enum Turn {
+    Now(u64),
+    At(Instant, u64),
+    Closed(Instant),
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.under_way < self.window as usize
+    }
+
+    fn turn(&mut self) -> Turn {
+        let now = Instant::now();
+        if let Some(until) = self.closed_until {
+            if until > now {
+                return Turn::Closed(until);
+            }
+            self.closed_until = None;
+        }
+        self.meter.count(now);
+        let Some(pace) = self.pace else { return Turn::Now(self.cuts) };
+        let turn = self.next_turn.max(now.checked_sub(LAPSE).unwrap_or(now));
+        self.next_turn = turn + Duration::from_secs_f64(1.0 / pace);
+        if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now(self.cuts) }
+    }
+}
+
+/// The rate of requests.
+#[derive(Debug)]
+struct Meter {
+    since: Instant,
+    count: u32,
+    /// Of the time before `since`.
+    rate: f64,
+}
+
+impl Meter {
+    fn count(&mut self, now: Instant) {
+        let span = now.saturating_duration_since(self.since);
+        if span >= COUNTED {
+            self.rate = f64::from(self.count) / span.as_secs_f64();
+            self.since = now;
+            self.count = 0;
+        }
+        self.count += 1;
+    }
+
+    fn rate(&self) -> f64 {
+        let span = Instant::now().saturating_duration_since(self.since).max(Duration::from_millis(10));
+        let now = f64::from(self.count) / span.as_secs_f64();
+        if span < COUNTED / 2 && self.rate > 0.0 { self.rate } else { now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_allowed_are_under_way_and_nobody_is_forgotten() {
+        let gate = Arc::new(Gate::new(4, None));
+        let peak = std::sync::atomic::AtomicUsize::new(0);
+        let request = || async {
+            let permit = gate.enter().await;
+            peak.fetch_max(gate.reading().under_way, std::sync::atomic::Ordering::Relaxed);
+            sleep(Duration::from_millis(10)).await;
+            permit.fine();
+        };
+        // Somebody who goes away while waiting gives the place to the next.
+        let impatient = || async { drop(timeout(Duration::from_millis(5), gate.enter()).await) };
+        futures::join!(join_all((0..20).map(|_| request())), join_all((0..20).map(|_| impatient())));
+        assert_eq!((peak.into_inner(), gate.reading().under_way), (4, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_kept() {
+        let gate = Arc::new(Gate::new(100, Some(50.0)));
+        let start = Instant::now();
+        for _ in 0..100 {
+            gate.enter().await.fine();
+        }
+        let took = start.elapsed().as_secs_f64();
+        assert!((1.9..2.1).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_counts_as_one_complaint() {
+        let gate = Arc::new(Gate::new(64, None));
+        let permits = join_all((0..64).map(|_| gate.enter())).await;
+        permits.iter().for_each(Permit::late);
+        assert_eq!(gate.reading().window, 32);
+        drop(permits);
+        // It comes back.
+        for _ in 0..3000 {
+            gate.enter().await.fine();
+        }
+        assert_eq!(gate.reading().window, 64);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_wants_to_be_left_alone_is() {
+        let gate = Arc::new(Gate::new(8, None));
+        gate.enter().await.limited(Some(Duration::from_secs(7)));
+        let start = Instant::now();
+        join_all((0..4).map(|_| async { drop(gate.enter().await) })).await;
+        assert!(start.elapsed() >= Duration::from_secs(7));
+    }
+
+    /// An endpoint that takes a hundred requests a second and refuses the rest, after a burst.
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_of_an_endpoint_is_found() {
+        let gate = Arc::new(Gate::new(64, None));
+        let bucket = Mutex::new((Instant::now(), 100.0));
+        let share = Mutex::new((0u32, 0u32));
+        let start = Instant::now();
+        let worker = || async {
+            while start.elapsed() < Duration::from_secs(120) {
+                let permit = gate.enter().await;
+                let taken = {
+                    let mut bucket = bucket.lock().unwrap();
+                    let now = Instant::now();
+                    let more = now.saturating_duration_since(bucket.0).as_secs_f64() * 100.0;
+                    *bucket = (now, (bucket.1 + more).min(100.0));
+                    let taken = bucket.1 >= 1.0;
+                    bucket.1 -= f64::from(taken);
+                    taken
+                };
+                sleep(Duration::from_millis(5)).await;
+                if start.elapsed() > Duration::from_secs(60) {
+                    let mut share = share.lock().unwrap();
+                    share.0 += 1;
+                    share.1 += u32::from(!taken);
+                }
+                match taken {
+                    true => permit.fine(),
+                    false => permit.limited(None),
+                }
+            }
+        };
+        join_all((0..32).map(|_| worker())).await;
+        let (asked, refused) = *share.lock().unwrap();
+        assert!(refused * 20 < asked, "{refused} of {asked} were refused");
+        assert!(asked > 60 * 80, "only {asked} were asked in a minute where 6000 were allowed");
+    }
+}
