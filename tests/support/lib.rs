@@ -9,6 +9,7 @@
 //! | a store that fails; a disk that loses its power | [`faulty_store`], [`disk`] |
 //! | what must have been written, and what was | [`oracle`] |
 //! | what a process used | [`watch`] |
+//! | a chain whose blocks are there before they are asked for; a node of it in a process of its own | [`ready`], [`apart`] |
 //!
 //! A fault test is a chain, a node, a script, the run, and the oracle's verdict:
 //!
@@ -44,6 +45,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod apart;
 pub mod apis;
 pub mod blocks;
 pub mod chains;
@@ -62,6 +64,7 @@ pub mod mutations;
 pub mod node;
 pub mod oracle;
 pub mod proxy;
+pub mod ready;
 pub mod recordings;
 pub mod registry;
 pub mod rng;

@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::EngineError;
+use super::ahead::Ahead;
 use super::detection::Detection;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
@@ -95,13 +96,13 @@ impl Blocks {
         self.finish(outcome).await
     }
 
-    async fn follow_steps(&mut self, steps: BoxStream<'_, Result<Step, EngineError>>) -> Result<(), EngineError> {
+    async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
         let in_flight = if limited { 1 } else { self.run.settings.in_flight };
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
-        let mut done = steps
-            .map(|step| {
+        let done = steps
+            .map(move |step| {
                 let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
                 async move {
                     Ok::<_, EngineError>(match step? {
@@ -121,6 +122,7 @@ impl Blocks {
                 }
             })
             .buffered(in_flight);
+        let mut done = Ahead::of(done, in_flight);
         while let Some(step) = done.next().await {
             match step? {
                 Done::Skipped(window) => {
