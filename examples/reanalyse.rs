@@ -102,7 +102,9 @@ async fn make(runtime: &Arc<Runtime>, blocks: u64, folder: &Path) -> Outcome<(Ar
         ..MemoryBlock::default()
     });
     let repeated: Vec<MemoryBlock> = repeated.collect();
-    repeated.iter().cycle().take(usize::try_from(blocks)?).for_each(|block| drop(chain.push(block.clone())));
+    for block in repeated.iter().cycle().take(usize::try_from(blocks)?) {
+        chain.push(block.clone());
+    }
     record(&chain, 1..=blocks, &options, &network, &storage, &mut |_| {}).await?;
     let mut made = Vec::new();
     for number in 1..=IN_MEMORY as u64 {

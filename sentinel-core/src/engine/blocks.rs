@@ -66,6 +66,12 @@ pub(super) struct Blocks {
     newest_ms: Option<u64>,
 }
 
+/// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
+const MOST_WAITING: usize = 64;
+
+/// So many batches are made safe at once at most, where the disk is slow.
+const MOST_BATCHES: u64 = 4;
+
 /// How often a live run looks how far behind it is, and how long that may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -122,7 +128,7 @@ impl Blocks {
                 }
             })
             .buffered(in_flight);
-        let mut done = Ahead::of(done, in_flight);
+        let mut done = Ahead::of(done, in_flight.min(MOST_WAITING));
         while let Some(step) = done.next().await {
             match step? {
                 Done::Skipped(window) => {
@@ -146,7 +152,10 @@ impl Blocks {
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
-            if self.batch.count >= self.run.settings.batch_size as u64 || limited {
+            // What came while the disk was waited for is made safe together: the slower it is, the less often.
+            let enough = self.run.settings.batch_size as u64;
+            let count = self.batch.count;
+            if limited || count >= MOST_BATCHES * enough || (count >= enough && done.is_empty()) {
                 self.flush().await?;
             }
             if self.run.is_stopped() {
