@@ -2,21 +2,23 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use sentinel_core::artifact::ArtifactError;
 use sentinel_core::artifact::raw::{StateScan, networks};
 use sentinel_core::chain::{BlockHash, BlockId, BlockRef, Finality};
 use sentinel_core::conformance::{self, ChainFacts};
 use sentinel_core::decode::storage_prefix;
-use sentinel_core::engine::{RecordError, RecordOptions};
+use sentinel_core::engine::{RecordError, RecordOptions, record};
 use sentinel_core::source::{
-    ArchiveSource, BestUpdate, BlockSource, BlockSourceExt, MemoryBlock, RecordingError, RecordingSource, SourceError,
+    ArchiveSource, BestUpdate, BlockSource, BlockSourceExt, MemoryBlock, RawBlock, RecordingError, RecordingSource,
+    SourceError,
 };
 use sentinel_core::storage::{ObjectStorage, Storage};
 use sentinel_support::chains;
-use sentinel_support::node::Node;
+use sentinel_support::node::{Answer, Node};
 use sentinel_support::recordings::{HYPERPARAMETERS, every_block, network_key, objects, record_local, subnets, told};
 use sentinel_support::rpc::connect;
 
@@ -326,4 +328,49 @@ async fn forks_and_partial_reads_are_recorded_as_far_as_they_hold() -> Outcome {
 #[test]
 fn the_first_block_is_the_default_scan() {
     assert_eq!(RecordOptions::default().scan, StateScan::FirstBlock);
+}
+
+#[tokio::test]
+async fn answers_that_overtake_each_other_change_no_byte() -> Outcome {
+    let node = Node::serve(Arc::new(subnets(30))).await?;
+    let source = connect(&node).await?;
+    let (calm, late) = (ObjectStorage::memory(), ObjectStorage::memory());
+    record_local(&source, 2..=30, &every_block(), &calm).await?;
+    for method in ["chain_getBlock", "state_call", "state_queryStorageAt"] {
+        for delay in [60, 1, 30, 1, 40] {
+            node.script_once(method, Answer::Late(Duration::from_millis(delay)));
+        }
+    }
+    let mut seen = Vec::new();
+    let network = "local".parse()?;
+    record(&source, 2..=30, &every_block(), &network, &late, &mut |step| seen.push((step.block, step.done))).await?;
+    assert_eq!(objects(&calm).await?, objects(&late).await?);
+    // Told in the order of the chain, each once.
+    assert!(seen.into_iter().eq((2..=30).map(|block| (block, block - 1))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_range_is_read_window_by_window() -> Outcome {
+    let chain = chains::cheap(3_100)?;
+    let storage = ObjectStorage::memory();
+    let options = RecordOptions { prefixes: Vec::new(), subnet_calls: Vec::new(), ..RecordOptions::default() };
+    record_local(&chain, 500..=2_200, &options, &storage).await?;
+    record_local(&chain, 3_000..=3_100, &options, &storage).await?;
+    let archive = open(&storage).await?;
+    let windows: Vec<Vec<RawBlock>> = archive.by_window(700..=2_100).try_collect().await?;
+    assert_eq!(windows.iter().map(Vec::len).collect::<Vec<_>>(), [300, 1_000, 101]);
+    for (number, block) in (700..=2_100).zip(windows.iter().flatten()) {
+        let expected = chain.block(number.into()).await?;
+        assert_eq!(block.header, expected.header);
+        assert_eq!((&block.extrinsics, &block.events), (&expected.extrinsics, &expected.events), "block {number}");
+    }
+    // What is missing is an error in its place, and the rest is there.
+    let windows: Vec<_> = archive.by_window(2_000..=3_001).collect().await;
+    let [Err(SourceError::NotRecorded { block, .. }), Ok(rest)] = &windows[..] else {
+        return Err(format!("{windows:?}").into());
+    };
+    assert_eq!((*block, rest.len()), (BlockId::Number(2_201), 2));
+    assert!(archive.by_window(std::ops::RangeInclusive::new(9, 8)).next().await.is_none());
+    Ok(())
 }

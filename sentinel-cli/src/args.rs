@@ -299,8 +299,11 @@ pub(crate) struct Record {
     #[arg(long, value_name = "BLOCK")]
     pub(crate) to: u64,
     /// Directory to write to; made if missing. A recording already there is continued.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "store", conflicts_with = "store")]
+    pub(crate) out: Option<PathBuf>,
+    /// Store to write to, instead of a directory.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
     /// Which state to record besides what the blocks themselves need.
     #[arg(long, value_enum, default_value = "first")]
     pub(crate) state: StateScan,

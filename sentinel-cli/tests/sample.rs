@@ -215,6 +215,25 @@ fn several_recordings_in_one_folder_are_told_apart_by_name() {
 }
 
 #[test]
+fn a_recording_goes_to_a_folder_or_to_a_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [out, store] = ["out", "store"].map(|name| folder.path().join(name).display().to_string());
+    let range = ["-q", "record", "--from", "170", "--to", "172", "-f", "json"];
+    let url = format!("file://{store}");
+    let to_folder = json(&[&range[..], &["--out", &out]].concat());
+    let to_store = json(&[&range[..], &["--store", &url]].concat());
+    assert_eq!((&to_folder["out"], &to_store["out"]), (&out.clone().into(), &url.clone().into()));
+    assert_eq!(to_folder["tables"], to_store["tables"]);
+    let read = |at: &str| run(&["-n", at, "block", "events", "-b", "172", "-f", "json"]).stdout;
+    assert_eq!(read(&url), read(&format!("file://{out}")));
+    assert!(read(&url).contains("ExtrinsicSuccess"));
+    let neither = run(&[&["-n", "sample"], &range[..]].concat());
+    assert_eq!(neither.code, 2, "{neither:?}");
+    let both = run(&[&["-n", "sample"], &range[..], &["--out", &out, "--store", &url]].concat());
+    assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[test]
 fn a_recording_of_the_sample_reads_like_the_sample() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("recording");

@@ -49,6 +49,7 @@
 //! # fn main() {}
 //! ```
 
+mod ahead;
 mod blocks;
 mod builder;
 mod detection;

@@ -10,6 +10,7 @@
 //! | what must have been written, and what was | [`oracle`] |
 //! | what a run of the engine left: its artifacts, its cursor, what is safe | [`runs`] |
 //! | what a process used | [`watch`] |
+//! | a chain whose blocks are there before they are asked for; a node of it in a process of its own | [`ready`], [`apart`] |
 //!
 //! A fault test is a chain, a node, a script, the run, and the oracle's verdict:
 //!
@@ -45,6 +46,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod apart;
 pub mod apis;
 pub mod blocks;
 pub mod chains;
@@ -63,6 +65,7 @@ pub mod mutations;
 pub mod node;
 pub mod oracle;
 pub mod proxy;
+pub mod ready;
 pub mod recordings;
 pub mod registry;
 pub mod rng;

@@ -1,4 +1,4 @@
-//! `record`: a range of blocks into a directory, to be read again without a node.
+//! `record`: a range of blocks into a directory or another store, to be read again without a node.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -19,7 +19,11 @@ pub(crate) async fn run(common: &Common, args: &Record, out: &mut dyn Write) -> 
         return Err(CliError::Usage(format!("--from {} is after --to {}", args.from, args.to)));
     }
     let (network, source) = connect::open_named(common, RpcOptions::default()).await?;
-    let storage = ObjectStorage::local(&args.out)?;
+    let storage = match (&args.out, &args.store) {
+        (Some(folder), _) => ObjectStorage::local(folder)?,
+        (None, Some(url)) => ObjectStorage::from_url(url)?,
+        (None, None) => return Err(CliError::Usage("say where to record to: --out DIR, or --store URL".to_owned())),
+    };
     let word = match &args.name {
         Some(name) => name.parse()?,
         None => NetworkWord::of(&network, &source.identity().await?.genesis_hash),
@@ -86,7 +90,7 @@ fn write_report(
         })
         .collect();
     let document = serde_json::json!({
-        "out": args.out.display().to_string(),
+        "out": args.out.as_ref().map_or_else(|| args.store.clone(), |folder| Some(folder.display().to_string())),
         "network": network.to_string(),
         "block_start": args.from,
         "block_end": args.to,

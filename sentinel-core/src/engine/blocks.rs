@@ -10,6 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::EngineError;
+use super::ahead::Ahead;
 use super::detection::Detection;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
@@ -69,6 +70,12 @@ pub(super) struct Blocks {
 /// What was read waits no longer than this to be made safe.
 const PATIENT: Duration = Duration::from_secs(1);
 
+/// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
+const MOST_WAITING: usize = 64;
+
+/// So many batches are made safe at once at most, where the disk is slow.
+const MOST_BATCHES: u64 = 4;
+
 /// How often a live run looks how far behind it is, and how long that may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -109,13 +116,13 @@ impl Blocks {
         self.finish(outcome).await
     }
 
-    async fn follow_steps(&mut self, steps: BoxStream<'_, Result<Step, EngineError>>) -> Result<(), EngineError> {
+    async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
         let in_flight = if limited { 1 } else { self.run.settings.in_flight };
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
-        let mut done = steps
-            .map(|step| {
+        let done = steps
+            .map(move |step| {
                 let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
                 async move {
                     Ok::<_, EngineError>(match step? {
@@ -135,6 +142,7 @@ impl Blocks {
                 }
             })
             .buffered(in_flight);
+        let mut done = Ahead::of(done, in_flight.min(MOST_WAITING));
         while let Some(step) = done.next().await {
             match step? {
                 Done::Skipped(window) => {
@@ -158,7 +166,11 @@ impl Blocks {
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
-            if self.is_full() || limited {
+            // What came while the disk was waited for is made safe together: the slower it is, the less often.
+            let enough = self.run.settings.batch_size as u64;
+            let count = self.batch.count;
+            let late = self.flushed.elapsed() >= PATIENT;
+            if limited || late || count >= MOST_BATCHES * enough || (count >= enough && done.is_empty()) {
                 self.flush().await?;
             }
             if self.run.is_stopped() {

@@ -89,7 +89,7 @@ impl EngineBuilder {
                 rate_limit: Duration::ZERO,
                 batch_size: 0,
                 batch_delay: Duration::ZERO,
-                in_flight: 32,
+                in_flight: 256,
                 give_up: Some(Duration::from_secs(600)),
                 force: false,
                 snapshots: SnapshotPlan::default(),
@@ -160,7 +160,8 @@ impl EngineBuilder {
     }
 
     /// In the modes that read epochs: how many of them are read before a pause. 10; in `apy_backfill` 50. In the others: how
-    /// many blocks are made safe at once while there is something to catch up with; 50.
+    /// many blocks are made safe at once while there is something to catch up with; 50. A backfill that the disk holds up
+    /// takes up to four times as many.
     pub fn batch_size(mut self, epochs: usize) -> Self {
         self.batch_size = Some(epochs.max(1));
         self
@@ -172,7 +173,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many blocks are read at once. 32.
+    /// How many blocks are read at once; the source sees to it that a node is not asked more than it takes. 256.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);
         self

@@ -6,7 +6,9 @@ mod options;
 
 use std::ops::RangeInclusive;
 
-use crate::artifact::raw::{Layout, Manifest, Plan, RecordedHeader, SealedWindow, Table, Window, WindowBuilder};
+use futures::{StreamExt, future, stream};
+
+use crate::artifact::raw::{Layout, Manifest, Plan, RecordedHeader, Table, Window, WindowBuilder};
 use crate::artifact::{ArtifactError, NetworkWord};
 use crate::blocking::offload;
 use crate::chain::{BlockId, Finality};
@@ -17,6 +19,9 @@ pub use error::RecordError;
 pub use options::RecordOptions;
 
 use block::BlockReader;
+
+/// Blocks that are read at once.
+const AT_ONCE: usize = 32;
 
 /// How far a recording has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +58,7 @@ pub struct RecordReport {
 ///
 /// Windows that are already there are skipped, if they were recorded by the same [`RecordOptions`] from the same blocks
 /// and are undamaged; so a run that was interrupted is continued by running it again, and at any moment the store holds
-/// whole windows only. Memory holds one window at a time.
+/// whole windows only. Many blocks are read at once, and a window is written while the next one is read: memory holds two.
 ///
 /// # Errors
 /// [`RecordError`] names the block. What was finished before stays.
@@ -79,24 +84,106 @@ pub async fn record(
     let layout = Layout::new(network.clone());
     layout.check_chain(storage, identity.genesis_hash).await?;
     let mut report = RecordReport::default();
-    let mut run = RecordProgress { block: first, done: 0, total: (last - first).saturating_add(1) };
+    let total = (last - first).saturating_add(1);
+    let mut steps = Steps { run: RecordProgress { block: first, done: 0, total }, progress };
+    let job = Job { source, layout, identity, plan, storage };
+    let mut unwritten = None;
     for window in Window::covering(range) {
-        let blocks = window.last() - window.first() + 1;
-        if is_finished(source, storage, &layout, window, &plan).await? {
-            report.windows_skipped += 1;
-            run = RecordProgress { block: window.last(), done: run.done + blocks, ..run };
-            progress(run);
-            continue;
+        let (written, read) = future::join(job.write(unwritten.take()), job.read(window, &mut steps)).await;
+        report.add(written?);
+        match read? {
+            None => report.windows_skipped += 1,
+            Some(read) => {
+                report.failed_calls += read.failed_calls;
+                if report.first_failed_call.is_none() {
+                    report.first_failed_call.clone_from(&read.first_failed_call);
+                }
+                unwritten = Some(read);
+            }
         }
-        let mut each = |block| {
-            run = RecordProgress { block, done: run.done + 1, ..run };
-            progress(run);
-        };
-        let sealed = read_window(source, &layout, &identity, window, &plan, &mut report, &mut each).await?;
-        sealed.store(storage).await?;
-        report.add(&sealed.manifest, blocks);
     }
+    report.add(job.write(unwritten).await?);
     Ok(report)
+}
+
+/// Tells of progress.
+struct Steps<'a> {
+    run: RecordProgress,
+    progress: &'a mut (dyn FnMut(RecordProgress) + Send),
+}
+
+impl Steps<'_> {
+    fn done(&mut self, block: u64, blocks: u64) {
+        self.run = RecordProgress { block, done: self.run.done + blocks, ..self.run };
+        (self.progress)(self.run);
+    }
+}
+
+/// What is recorded, and whereto.
+struct Job<'a> {
+    source: &'a dyn BlockSource,
+    layout: Layout,
+    identity: ChainIdentity,
+    plan: Plan,
+    storage: &'a dyn Storage,
+}
+
+/// A window that was read and is not yet in the store.
+struct Unwritten {
+    window: Window,
+    builder: WindowBuilder,
+    failed_calls: u64,
+    first_failed_call: Option<String>,
+}
+
+impl Job<'_> {
+    /// Reads a window, many of its blocks at once; `None` where it is in the store already.
+    async fn read(&self, window: Window, steps: &mut Steps<'_>) -> Result<Option<Unwritten>, RecordError> {
+        let source = self.source;
+        if is_finished(source, self.storage, &self.layout, window, &self.plan).await? {
+            steps.done(window.last(), window.last() - window.first() + 1);
+            return Ok(None);
+        }
+        let parent = match window.first().checked_sub(1) {
+            None => None,
+            Some(before) => {
+                let header = source.header(BlockId::Number(before)).await;
+                let header = header.map_err(|source| RecordError::Source { block: before, source })?;
+                Some(RecordedHeader::new(header.hash, &header.header))
+            }
+        };
+        let builder = WindowBuilder::new(window, parent, self.plan.strip_docs);
+        let mut unwritten = Unwritten { window, builder, failed_calls: 0, first_failed_call: None };
+        let reader = BlockReader::new(source, &self.plan, window.first());
+        let reads = window.blocks().map(|block| {
+            let reader = &reader;
+            async move { (block, reader.read(block).await) }
+        });
+        let mut reads = stream::iter(reads).buffered(AT_ONCE);
+        while let Some((block, read)) = reads.next().await {
+            let read = read.map_err(|source| RecordError::Source { block, source })?;
+            unwritten.builder.push(read.record)?;
+            unwritten.failed_calls += read.failed_calls;
+            if unwritten.first_failed_call.is_none() {
+                unwritten.first_failed_call = read.first_failed_call;
+            }
+            steps.done(block, 1);
+        }
+        Ok(Some(unwritten))
+    }
+
+    async fn write(&self, unwritten: Option<Unwritten>) -> Result<Option<(Manifest, u64)>, RecordError> {
+        let Some(Unwritten { window, builder, .. }) = unwritten else { return Ok(None) };
+        let (layout, identity, plan) = (self.layout.clone(), self.identity.clone(), self.plan.clone());
+        let sealed = offload(move || builder.seal(&layout, identity.genesis_hash, &identity.chain, Some(plan))).await;
+        let panicked = |panic: crate::blocking::Panicked| RecordError::Source {
+            block: window.last(),
+            source: SourceError::fatal(panic.to_string()),
+        };
+        let sealed = sealed.map_err(panicked)??;
+        sealed.store(self.storage).await?;
+        Ok(Some((sealed.manifest, window.last() - window.first() + 1)))
+    }
 }
 
 /// Whether this window is in the store as this run would write it.
@@ -128,45 +215,9 @@ async fn is_finished(
     Ok(true)
 }
 
-async fn read_window(
-    source: &dyn BlockSource,
-    layout: &Layout,
-    identity: &ChainIdentity,
-    window: Window,
-    plan: &Plan,
-    report: &mut RecordReport,
-    each: &mut (dyn FnMut(u64) + Send),
-) -> Result<SealedWindow, RecordError> {
-    let parent = match window.first().checked_sub(1) {
-        None => None,
-        Some(before) => {
-            let header = source.header(BlockId::Number(before)).await;
-            let header = header.map_err(|source| RecordError::Source { block: before, source })?;
-            Some(RecordedHeader::new(header.hash, &header.header))
-        }
-    };
-    let mut builder = WindowBuilder::new(window, parent, plan.strip_docs);
-    let mut reader = BlockReader::new(source, plan);
-    for block in window.blocks() {
-        let record = reader.read(block).await.map_err(|source| RecordError::Source { block, source })?;
-        builder.push(record)?;
-        each(block);
-    }
-    report.failed_calls += reader.failed_calls;
-    if report.first_failed_call.is_none() {
-        report.first_failed_call = reader.first_failed_call.take();
-    }
-    let (layout, identity, plan) = (layout.clone(), identity.clone(), plan.clone());
-    let sealed = offload(move || builder.seal(&layout, identity.genesis_hash, &identity.chain, Some(plan))).await;
-    let panicked = |panic: crate::blocking::Panicked| RecordError::Source {
-        block: window.last(),
-        source: SourceError::fatal(panic.to_string()),
-    };
-    Ok(sealed.map_err(panicked)??)
-}
-
 impl RecordReport {
-    fn add(&mut self, manifest: &Manifest, blocks: u64) {
+    fn add(&mut self, written: Option<(Manifest, u64)>) {
+        let Some((manifest, blocks)) = written else { return };
         self.windows_written += 1;
         self.blocks += blocks;
         for table in Table::ALL {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::metrics::{counter, gauge};
+use bytes::Bytes;
+use futures::{TryStreamExt, stream};
 use tokio::task::JoinHandle;
 
 use super::builder::Settings;
@@ -12,7 +14,7 @@ use super::gather::Gatherer;
 use super::lease::{Lease, PULSE};
 use super::patience::{Failure, Outcome, Patience};
 use super::progress::Meter;
-use super::state::{Cursor, PartOf, Quarantined, State};
+use super::state::{AT_ONCE, Cursor, PartOf, Quarantined, State};
 use super::{Engine, EngineError, Job, RunReport};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
@@ -22,7 +24,7 @@ use crate::blocking::offload;
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, NetUid};
 use crate::metrics;
 use crate::source::{BlockSource, ChainIdentity};
-use crate::storage::PutMode;
+use crate::storage::{Key, PutMode};
 
 /// A run at work.
 pub(super) struct Run {
@@ -151,9 +153,12 @@ impl Sealing {
         });
         let sealed = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
         fail::fail_point!("engine::before_data");
-        for (key, bytes) in &sealed.objects {
-            state.storage().put(key, bytes.clone(), PutMode::Overwrite).await?;
-        }
+        let put = |(key, bytes): (Key, Bytes)| {
+            let storage = state.storage();
+            async move { storage.put(&key, bytes, PutMode::Overwrite).await }
+        };
+        let objects = sealed.objects.iter().cloned().map(Ok);
+        stream::iter(objects).try_for_each_concurrent(AT_ONCE, put).await?;
         fail::fail_point!("engine::after_data");
         let (key, manifest) = &sealed.manifest;
         state.storage().put(key, manifest.clone(), PutMode::Overwrite).await?;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ use crate::artifact::datasets::Window;
 use crate::artifact::raw::HexBytes;
 use crate::chain::{BlockRef, NetUid};
 use crate::storage::{Key, PutMode, Storage, StorageError};
+
+/// Objects that are written or deleted at once, where their order does not matter: each waits for the disk.
+pub(super) const AT_ONCE: usize = 8;
 
 /// How far a job has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,10 +152,9 @@ impl State {
 
     /// Forgets the parts of a window whose artifacts are safe.
     pub(super) async fn drop_parts(&self, window: Window) -> Result<(), EngineError> {
-        for (_, key) in self.parts(window).await? {
-            self.storage.delete(&key).await?;
-        }
-        Ok(())
+        let parts = self.parts(window).await?.into_iter().map(Ok::<_, EngineError>);
+        let drop = |(_, key): (PartOf, Key)| async move { Ok(self.storage.delete(&key).await?) };
+        stream::iter(parts).try_for_each_concurrent(AT_ONCE, drop).await
     }
 
     pub(super) async fn quarantined(&self) -> Result<BTreeMap<u64, Quarantined>, EngineError> {

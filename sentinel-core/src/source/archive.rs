@@ -4,6 +4,7 @@ mod window;
 mod windows;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -32,7 +33,7 @@ const PAGE: usize = 1_000;
 /// their manifest; one that does not fit is [`SourceError::Damaged`], which names it.
 #[derive(Debug)]
 pub struct ArchiveSource {
-    windows: Windows,
+    windows: Arc<Windows>,
     head: BlockRef,
     runtimes: Mutex<HashMap<Digest, Arc<Runtime>>>,
 }
@@ -67,7 +68,7 @@ impl ArchiveSource {
         let manifest = Manifest::load(storage.as_ref(), &layout, *newest).await?;
         let identity = ChainIdentity { genesis_hash: manifest.genesis_hash, chain: manifest.chain };
         Ok(Self {
-            windows: Windows::new(storage, layout, identity, windows),
+            windows: Arc::new(Windows::new(storage, layout, identity, windows)),
             head: manifest.head,
             runtimes: Mutex::default(),
         })
@@ -81,6 +82,37 @@ impl ArchiveSource {
     /// The recorded windows, ascending.
     pub fn windows(&self) -> &[Window] {
         self.windows.all()
+    }
+
+    /// The blocks of a range, ascending, a window of at most 1,000 at a time; the next windows are read while one is
+    /// worked on. For passes over much of a recording, which several threads can share:
+    ///
+    /// ```no_run
+    /// use futures::{StreamExt, TryStreamExt};
+    /// # use sentinel_core::source::{ArchiveSource, RawBlock};
+    /// # fn pass(blocks: &[RawBlock]) -> usize { blocks.len() }
+    /// # async fn example(recording: ArchiveSource) -> Result<(), Box<dyn std::error::Error>> {
+    /// let windows = recording.by_window(7_000_000..=7_099_999);
+    /// let passes = windows.map(|blocks| async move {
+    ///     Ok::<_, Box<dyn std::error::Error>>(tokio::task::spawn_blocking(move || blocks.map(|blocks| pass(&blocks))).await??)
+    /// });
+    /// let found: Vec<usize> = passes.buffered(2).try_collect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`block`](BlockSource::block) for any block of the range that is not there; the windows after it go on.
+    pub fn by_window(&self, range: RangeInclusive<u64>) -> BoxStream<'_, Result<Vec<RawBlock>, SourceError>> {
+        let windows = self.windows.ahead(range);
+        let blocks = windows.then(move |window| async move {
+            let mut blocks = Vec::with_capacity(usize::try_from(window.last() - window.first() + 1).unwrap_or(0));
+            for number in window.blocks() {
+                blocks.push(self.raw_block(number.into()).await?);
+            }
+            Ok(blocks)
+        });
+        blocks.boxed()
     }
 
     /// Every window that holds exactly this block.
@@ -263,18 +295,20 @@ impl BlockSource for ArchiveSource {
     }
 
     fn finalized<'a>(&'a self, from: u64) -> BoxStream<'a, Result<RawBlock, SourceError>> {
-        let start = (from <= self.head.number).then_some((from, None::<BlockHash>));
-        let blocks = stream::try_unfold(start, move |next| async move {
-            let Some((number, parent)) = next else { return Ok(None) };
-            let block = self.raw_block(number.into()).await?;
-            if parent.is_some_and(|parent| parent != block.header.header.parent_hash) {
-                let message = format!("block {number} is not the child of the block recorded before it");
-                let object = format!("{}/raw", self.windows.layout().network());
-                return Err(SourceError::Damaged { object, message });
-            }
-            let next = (number < self.head.number).then(|| (number + 1, Some(block.header.hash)));
-            Ok(Some((block, next)))
-        });
+        // Ends at once where it begins behind the head.
+        let numbers = self.windows.ahead(from..=self.head.number).flat_map(|window| stream::iter(window.blocks()));
+        let blocks =
+            stream::try_unfold((numbers.boxed(), None::<BlockHash>), move |(mut numbers, parent)| async move {
+                let Some(number) = numbers.next().await else { return Ok(None) };
+                let block = self.raw_block(number.into()).await?;
+                if parent.is_some_and(|parent| parent != block.header.header.parent_hash) {
+                    let message = format!("block {number} is not the child of the block recorded before it");
+                    let object = format!("{}/raw", self.windows.layout().network());
+                    return Err(SourceError::Damaged { object, message });
+                }
+                let hash = block.header.hash;
+                Ok(Some((block, (numbers, Some(hash)))))
+            });
         blocks.boxed()
     }
 

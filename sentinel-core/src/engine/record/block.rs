@@ -1,7 +1,7 @@
 //! Reads everything that is recorded of one block.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -11,27 +11,35 @@ use crate::chain::{BlockId, BlockRef};
 use crate::decode::{Runtime, storage_prefix};
 use crate::source::{BlockSource, SourceError};
 
-/// Reads the blocks of one window, ascending.
+/// Reads the blocks of one window, in any order and several at once.
 pub(super) struct BlockReader<'a> {
     source: &'a dyn BlockSource,
     plan: &'a Plan,
-    is_first: bool,
+    /// The first block of the window.
+    first: u64,
     /// Functions that a runtime was found not to have, by the digest of its metadata.
-    missing: HashSet<([u8; 32], String)>,
+    missing: Mutex<HashSet<([u8; 32], String)>>,
+}
+
+/// What was read of one block.
+pub(super) struct Read {
+    pub(super) record: BlockRecord,
     pub(super) failed_calls: u64,
     pub(super) first_failed_call: Option<String>,
 }
 
 impl<'a> BlockReader<'a> {
-    pub(super) fn new(source: &'a dyn BlockSource, plan: &'a Plan) -> Self {
-        Self { source, plan, is_first: true, missing: HashSet::new(), failed_calls: 0, first_failed_call: None }
+    pub(super) fn new(source: &'a dyn BlockSource, plan: &'a Plan, first: u64) -> Self {
+        Self { source, plan, first, missing: Mutex::default() }
     }
 
-    pub(super) async fn read(&mut self, number: u64) -> Result<BlockRecord, SourceError> {
+    pub(super) async fn read(&self, number: u64) -> Result<Read, SourceError> {
         let block = self.source.block(BlockId::Number(number)).await?;
         let at = block.reference();
         let writer = Arc::clone(&block.runtime);
-        let mut record = BlockRecord::new(block.header.hash, block.header.header);
+        let record = BlockRecord::new(block.header.hash, block.header.header);
+        let mut read = Read { record, failed_calls: 0, first_failed_call: None };
+        let record = &mut read.record;
         record.body = Some(BlockBody {
             extrinsics: block.extrinsics,
             events: block.events,
@@ -46,20 +54,23 @@ impl<'a> BlockReader<'a> {
             let values = self.source.storage(&at, &keys).await?;
             record.values.extend(keys.into_iter().zip(values));
         }
-        if self.is_first || self.plan.scan == StateScan::EveryBlock {
+        if number == self.first || self.plan.scan == StateScan::EveryBlock {
             for prefix in &self.plan.prefixes {
                 record.scans.push(self.scan(at, &prefix.0).await?);
             }
         }
         if !self.plan.subnet_calls.is_empty() || !self.plan.subnet_items.is_empty() {
-            let netuids = self.netuids(at, &mut record).await?;
-            self.items(at, &writer, &netuids, &mut record).await?;
+            let netuids = self.netuids(at, record).await?;
+            self.items(at, &writer, &netuids, record).await?;
             for function in &self.plan.subnet_calls {
-                self.call(at, digest, function, &netuids, &mut record).await?;
+                self.call(at, digest, function, &netuids, &mut read).await?;
             }
         }
-        self.is_first = false;
-        Ok(record)
+        Ok(read)
+    }
+
+    fn missing(&self) -> MutexGuard<'_, HashSet<([u8; 32], String)>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn scan(&self, at: BlockRef, prefix: &Bytes) -> Result<Scan, SourceError> {
@@ -108,32 +119,32 @@ impl<'a> BlockReader<'a> {
     }
 
     async fn call(
-        &mut self,
+        &self,
         at: BlockRef,
         runtime: [u8; 32],
         function: &str,
         netuids: &BTreeSet<u16>,
-        record: &mut BlockRecord,
+        read: &mut Read,
     ) -> Result<(), SourceError> {
         for netuid in netuids {
-            if self.missing.contains(&(runtime, function.to_owned())) {
-                record.missing_functions.insert(function.to_owned());
+            if self.missing().contains(&(runtime, function.to_owned())) {
+                read.record.missing_functions.insert(function.to_owned());
                 return Ok(());
             }
             let arguments = netuid.to_le_bytes();
             match self.source.call(&at, function, &arguments).await {
                 Ok(answer) => {
-                    record.calls.insert((function.to_owned(), Bytes::copy_from_slice(&arguments)), Some(answer));
+                    read.record.calls.insert((function.to_owned(), Bytes::copy_from_slice(&arguments)), Some(answer));
                 }
                 Err(SourceError::Unsupported { .. }) => {
-                    self.missing.insert((runtime, function.to_owned()));
-                    record.missing_functions.insert(function.to_owned());
+                    self.missing().insert((runtime, function.to_owned()));
+                    read.record.missing_functions.insert(function.to_owned());
                     return Ok(());
                 }
                 // The runtime has the function and fails in it (over a state that it has not migrated yet, say).
                 Err(error @ SourceError::Fatal { .. }) => {
-                    self.failed_calls += 1;
-                    self.first_failed_call.get_or_insert_with(|| format!("{function}({netuid}) at {at}: {error}"));
+                    read.failed_calls += 1;
+                    read.first_failed_call.get_or_insert_with(|| format!("{function}({netuid}) at {at}: {error}"));
                 }
                 Err(error) => return Err(error),
             }

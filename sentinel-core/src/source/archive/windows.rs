@@ -1,16 +1,24 @@
 //! The windows of a recording: which of them hold a block, and the few that are kept unpacked.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{Stream, StreamExt, stream};
 
 use super::window::LoadedWindow;
 use crate::artifact::raw::{BlockRow, Layout, RecordedHeader, WINDOW_BLOCKS, Window};
+use crate::blocking::beside;
 use crate::chain::{BlockHash, BlockId};
 use crate::source::{ChainIdentity, SourceError};
 use crate::storage::Storage;
 
-/// Windows that are kept unpacked.
-const CACHED_WINDOWS: usize = 3;
+/// Windows that are unpacked before they are needed by who reads block after block: one for each of two cores, or one
+/// from a store that is far away while another is read.
+const AHEAD: usize = 2;
+
+/// Windows that are kept unpacked: the one before, which readers may come back to, the one that is read, and those ahead.
+const CACHED_WINDOWS: usize = AHEAD + 2;
 
 /// The windows of a recording.
 #[derive(Debug)]
@@ -97,6 +105,34 @@ impl Windows {
             }
         }
         Ok(holders)
+    }
+
+    /// A range window by window, each when it is unpacked; those after it are being unpacked meanwhile. What fails is
+    /// tried again, and told, when its blocks are read.
+    pub(super) fn ahead(self: &Arc<Self>, range: RangeInclusive<u64>) -> impl Stream<Item = Window> + Send + use<> {
+        let windows = Arc::clone(self);
+        let unpacked = stream::iter(Window::covering(range)).map(move |wanted| {
+            let windows = Arc::clone(&windows);
+            let unpacking = beside(async move { windows.unpack(wanted).await });
+            async move {
+                let outcome = unpacking.await;
+                if let Ok(Err(error)) = outcome {
+                    tracing::debug!(%error, window = %wanted, "a window could not be unpacked ahead");
+                }
+                wanted
+            }
+        });
+        unpacked.buffered(AHEAD + 1)
+    }
+
+    async fn unpack(&self, wanted: Window) -> Result<(), SourceError> {
+        let aligned = wanted.first() - wanted.first() % WINDOW_BLOCKS;
+        let start = self.windows.partition_point(|window| window.first() < aligned);
+        let near = self.windows[start..].iter().take_while(|window| window.first() <= wanted.last());
+        for window in near.filter(|window| window.last() >= wanted.first()) {
+            self.load(*window).await?.blocks().await?;
+        }
+        Ok(())
     }
 
     /// The height of the block with this hash. Reads window after window, the newest first, until it is found.

@@ -1,7 +1,8 @@
 //! How many requests an endpoint gets: so many at once, so many per second, fewer after it said "too many".
 //!
 //! Both bounds move like those of TCP: down by a factor when the endpoint limits or does not keep up, up again bit by bit
-//! with every good answer. What was under way at a cut is not held against the endpoint again.
+//! with every good answer. What was under way at a cut is not held against the endpoint again. It begins with some at once,
+//! and one more with every good answer until the first cut.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+/// How many are under way at once at first.
+const START: usize = 64;
 /// What is left of the number at once after an answer that came too late, or "too many requests".
 const FEWER: f64 = 0.5;
 /// What a good answer adds to the number at once, at least.
@@ -74,7 +77,7 @@ impl Gate {
         let now = Instant::now();
         let state = State {
             under_way: 0,
-            window: most as f64,
+            window: most.min(START) as f64,
             waiting: VecDeque::new(),
             cuts: 0,
             pace: fixed,
@@ -158,7 +161,8 @@ impl Permit {
     pub(super) fn fine(&self) {
         let mut state = self.gate.lock();
         state.tally.good += 1;
-        state.window = (state.window + (1.0 / state.window).max(WIDER)).min(self.gate.most as f64);
+        let wider = if state.cuts == 0 { 1.0 } else { (1.0 / state.window).max(WIDER) };
+        state.window = (state.window + wider).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
             let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
             state.pace = match self.gate.fixed {
@@ -332,6 +336,16 @@ mod tests {
         let impatient = || async { drop(timeout(Duration::from_millis(5), gate.enter()).await) };
         futures::join!(join_all((0..20).map(|_| request())), join_all((0..20).map(|_| impatient())));
         assert_eq!((peak.into_inner(), gate.reading().under_way), (4, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_keeps_up_soon_gets_all() {
+        let gate = Arc::new(Gate::new(512, None));
+        assert_eq!(gate.reading().window, START);
+        for _ in 0..512 - START {
+            gate.enter().await.fine();
+        }
+        assert_eq!(gate.reading().window, 512);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,206 @@
+//! How fast a backfill is beside a client that sends the same requests and looks at no answer, and how much memory it takes.
+//!
+//! A node in a process of its own serves the simulated chain (one subnet of four). Every round runs, one after the other, the
+//! bare client and the engine over the same blocks; what is printed is the median over the rounds. The bare client is one of
+//! jsonrpsee over one WebSocket; it knows all requests beforehand, so none waits for the answer of another, and of several
+//! numbers of requests under way the one is taken that it is fastest with. The engine writes blocks and events into a folder.
+//!
+//!     cargo run --release --example backfill_ratio                      # a node that answers after 20 ms, and one at once
+//!     cargo run --release --example backfill_ratio -- ratio 64 128      # with so many blocks, and requests, under way
+//!     cargo run --release --example backfill_ratio -- memory [BLOCKS]   # 200,000 blocks; memory of the two halves
+
+use std::error::Error;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jsonrpsee::client_transport::ws::WsTransportClientBuilder;
+use jsonrpsee::core::client::{Client, ClientT};
+use jsonrpsee::core::traits::ToRpcParams;
+use sentinel_core::chain::BlockHash;
+use sentinel_core::decode::storage_prefix;
+use sentinel_core::engine::{Engine, Mode};
+use sentinel_core::source::{BlockSource, RpcOptions, RpcSource};
+use sentinel_core::storage::ObjectStorage;
+use sentinel_support::apart::{Apart, Plan, serve_if_asked};
+use sentinel_support::watch::{Ceilings, Watch};
+use serde_json::value::RawValue;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Two windows.
+const RANGE: RangeInclusive<u64> = 1_000..=2_999;
+const ROUNDS: usize = 7;
+/// The most first.
+const UNDER_WAY: [usize; 7] = [512, 256, 128, 64, 32, 16, 8];
+
+fn main() -> Outcome {
+    serve_if_asked()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
+        None | Some("ratio") => {
+            let bounds = args.map(|bound| bound.parse()).collect::<Result<Vec<usize>, _>>()?;
+            for latency_ms in [20, 0] {
+                runtime.block_on(ratio(latency_ms, &bounds))?;
+            }
+            Ok(())
+        }
+        Some("memory") => {
+            let blocks = args.next().map_or(Ok(200_000), |blocks| blocks.parse())?;
+            runtime.block_on(memory(blocks))
+        }
+        Some(other) => Err(format!("{other}: ratio, or memory [BLOCKS]").into()),
+    }
+}
+
+fn plan(head: u64, latency_ms: u64, kept: usize) -> Plan {
+    Plan { head, subnets: 1, uids: 4, traffic: 30, kept, latency_ms, threads: 2 }
+}
+
+async fn ratio(latency_ms: u64, bounds: &[usize]) -> Outcome {
+    let node = Apart::start(&plan(*RANGE.end(), latency_ms, 3_000))?;
+    let (sender, receiver) = WsTransportClientBuilder::default().build(node.ws_url().parse()?).await?;
+    let client = Client::builder().max_concurrent_requests(4_096).build_with_tokio(sender, receiver);
+    let requests = requests(&client).await?;
+    let blocks = RANGE.end() - RANGE.start() + 1;
+    let mut best = (Duration::MAX, 0);
+    // Once unmeasured, so that nobody is the first.
+    bare(&client, &requests, UNDER_WAY[0]).await?;
+    for under_way in UNDER_WAY {
+        let took = bare(&client, &requests, under_way).await?;
+        println!(
+            "{}",
+            serde_json::json!({
+                "latency_ms": latency_ms, "bare_under_way": under_way, "blocks_per_second": rate(blocks, took),
+            })
+        );
+        best = best.min((took, under_way));
+    }
+    let (mut bares, mut engines, mut calls) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..ROUNDS {
+        bares.push(bare(&client, &requests, best.1).await?);
+        let (took, asked) = engine(node.ws_url(), RANGE, bounds).await?;
+        engines.push(took);
+        calls = asked;
+    }
+    let (bare, engine) = (median(bares), median(engines));
+    println!(
+        "{}",
+        serde_json::json!({
+            "latency_ms": latency_ms,
+            "blocks": blocks,
+            "bare_under_way": best.1,
+            "bare_requests": requests.len(),
+            "engine_requests": calls,
+            "bare_blocks_per_second": rate(blocks, bare),
+            "engine_blocks_per_second": rate(blocks, engine),
+            "ratio": bare.as_secs_f64() / engine.as_secs_f64(),
+        })
+    );
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn rate(blocks: u64, took: Duration) -> u64 {
+    (blocks as f64 / took.as_secs_f64()) as u64
+}
+
+/// What is asked of a node for a block, as the engine does.
+struct Request {
+    method: &'static str,
+    params: Box<RawValue>,
+}
+
+struct Params(Box<RawValue>);
+
+impl ToRpcParams for Params {
+    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+        Ok(Some(self.0))
+    }
+}
+
+async fn requests(client: &Client) -> Outcome<Vec<Request>> {
+    let key = |pallet, item| const_hex::encode_prefixed(storage_prefix(pallet, item));
+    let keys = [key("System", "Number"), key("System", "Events"), key("Timestamp", "Now")];
+    let numbers: Vec<u64> = (RANGE.start() - 1..=*RANGE.end()).collect();
+    let hashes: Vec<BlockHash> = client.request("chain_getBlockHash", [numbers]).await?;
+    let mut requests = Vec::new();
+    for (number, pair) in RANGE.zip(hashes.windows(2)) {
+        let [parent, hash] = pair else { continue };
+        let mut add = |method, params: serde_json::Value| -> Outcome {
+            requests.push(Request { method, params: serde_json::value::to_raw_value(&params)? });
+            Ok(())
+        };
+        add("chain_getBlockHash", serde_json::json!([number]))?;
+        add("chain_getBlock", serde_json::json!([hash]))?;
+        add("state_queryStorageAt", serde_json::json!([keys, hash]))?;
+        add("state_getRuntimeVersion", serde_json::json!([parent]))?;
+    }
+    Ok(requests)
+}
+
+/// Sends all requests and forgets the answers.
+async fn bare(client: &Client, requests: &[Request], under_way: usize) -> Outcome<Duration> {
+    let began = Instant::now();
+    stream::iter(requests)
+        .map(|request| client.request::<Box<RawValue>, _>(request.method, Params(request.params.clone())))
+        .buffer_unordered(under_way)
+        .try_for_each(|_| async { Ok(()) })
+        .await?;
+    Ok(began.elapsed())
+}
+
+/// Backfills, and says how long it took and how many requests were sent.
+async fn engine(url: &str, range: RangeInclusive<u64>, bounds: &[usize]) -> Outcome<(Duration, u64)> {
+    let folder = tempfile::tempdir()?;
+    let mut options = RpcOptions::default();
+    if let Some(requests) = bounds.get(1) {
+        options.max_in_flight = *requests;
+    }
+    let source = Arc::new(RpcSource::connect(url, options).await?);
+    let store = Arc::new(ObjectStorage::local(folder.path())?);
+    let blocks = range.end() - range.start() + 1;
+    let mut engine = Engine::builder(Arc::clone(&source) as Arc<dyn BlockSource>, store, "sim".parse()?)
+        .mode(Mode::Backfill)
+        .range(range)
+        .outputs("blocks,events".parse()?);
+    if let Some(blocks) = bounds.first() {
+        engine = engine.in_flight(*blocks);
+    }
+    let engine = engine.build()?;
+    let began = Instant::now();
+    let report = engine.run().await?;
+    let took = began.elapsed();
+    if report.done != blocks || !report.is_complete() {
+        return Err(format!("{} of {blocks} blocks were done", report.done).into());
+    }
+    Ok((took, source.stats().endpoints.iter().map(|endpoint| endpoint.calls).sum()))
+}
+
+async fn memory(blocks: u64) -> Outcome {
+    let node = Apart::start(&plan(blocks, 0, 4_000))?;
+    let watch = Watch::own();
+    let (took, requests) = engine(node.ws_url(), 1..=blocks, &[]).await?;
+    let usage = watch.stop();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    println!(
+        "{}",
+        serde_json::json!({
+            "blocks": blocks,
+            "requests": requests,
+            "blocks_per_second": rate(blocks, took),
+            "peak_mib": mib(usage.peak_rss),
+            "peak_first_half_mib": mib(usage.peak_rss_first_half),
+            "peak_second_half_mib": mib(usage.peak_rss_second_half),
+            "growth_mib": mib(usage.growth()),
+        })
+    );
+    let ceilings = Ceilings { rss: Some(150 << 20), growth: Some(5 << 20), ..Ceilings::default() };
+    Ok(usage.check(&ceilings)?)
+}
