@@ -36,7 +36,7 @@ async fn main() -> Outcome {
     let mut args = std::env::args().skip(1);
     let blocks: u64 = args.next().map_or(Ok(10_000), |blocks| blocks.parse())?;
     let rounds: usize = args.next().map_or(Ok(5), |rounds| rounds.parse())?;
-    if blocks == 0 || blocks % IN_MEMORY as u64 != 0 {
+    if blocks == 0 || !blocks.is_multiple_of(IN_MEMORY as u64) {
         return Err(format!("{blocks} blocks: a multiple of {IN_MEMORY} is needed").into());
     }
     let threads = std::thread::available_parallelism()?.get();
