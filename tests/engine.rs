@@ -122,9 +122,10 @@ fn history(chain: &SimSource, first: u64, last: u64) -> Outcome<Vec<(u64, u16)>>
 async fn what_was_stopped_goes_on_and_ends_the_same() -> Outcome {
     let chain = chain(1_100);
     for mode in [Mode::Backfill, Mode::FastBackfill, Mode::ApyBackfill] {
-        let (outputs, range, most) = match mode {
-            Mode::Backfill => ("blocks,events,neurons,epochs", 930..=1_060, 6),
-            _ => ("epochs,apy,neurons", 40..=1_080, 2),
+        // A backfill may make four batches safe at once, and tells of progress after that.
+        let (outputs, range, batch, most) = match mode {
+            Mode::Backfill => ("blocks,events,neurons,epochs", 930..=1_060, 2, 3),
+            _ => ("epochs,apy,neurons", 40..=1_080, 7, 2),
         };
         let whole = store();
         engine(&chain, &whole, mode).range(range.clone()).outputs(outputs.parse()?).jsonl(true).build()?.run().await?;
@@ -134,7 +135,7 @@ async fn what_was_stopped_goes_on_and_ends_the_same() -> Outcome {
             let stop = CancellationToken::new();
             let (seen, limit) = (Arc::new(AtomicU64::new(0)), most * runs);
             let engine = engine(&chain, &broken, mode).range(range.clone()).outputs(outputs.parse()?).jsonl(true);
-            let engine = engine.stop(stop.clone()).on_progress(move |_| {
+            let engine = engine.batch_size(batch).stop(stop.clone()).on_progress(move |_| {
                 if seen.fetch_add(1, Ordering::Relaxed) + 1 == limit {
                     stop.cancel();
                 }
