@@ -33,7 +33,7 @@
 //! }
 //!
 //! let mut artifacts = WindowBuilder::new(&network, &source.identity().await?, &outputs, window);
-//! artifacts.add(part.finish()?)?;
+//! artifacts.add(part.finish()?);
 //! artifacts.seal()?.store(&storage).await?;
 //!
 //! let manifest = WindowManifest::load(&storage, &network, &outputs, window).await?.expect("just stored");
