@@ -54,7 +54,13 @@ fn chain(blocks: u64) -> SimSource {
 
 async fn run(node: &Node, script: Script, size: &Size, store: Arc<dyn Storage>) -> Outcome<Ran> {
     let proxy = Proxy::start(&node.ws_url(), script).await?;
-    let options = RpcOptions { request_timeout: size.patience, ..quick() };
+    // A connection that is half open is found by probes, soon enough for a test.
+    let options = RpcOptions {
+        request_timeout: size.patience,
+        probe_interval: Duration::from_millis(800),
+        probe_timeout: Duration::from_millis(400),
+        ..quick()
+    };
     let source = RpcSource::connect(&proxy.ws_url(), options).await?;
     // Metadata are by far the largest answer: fetched before the run, so that cuts hit blocks and not only them.
     source.block(1.into()).await?;

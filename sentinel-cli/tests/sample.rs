@@ -218,7 +218,7 @@ fn several_recordings_in_one_folder_are_told_apart_by_name() {
 fn a_recording_goes_to_a_folder_or_to_a_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let [out, store] = ["out", "store"].map(|name| folder.path().join(name).display().to_string());
-    let range = ["-q", "record", "--from", "170", "--to", "172", "-f", "json"];
+    let range = ["-q", "record", "--from", "170", "--to", "172"];
     let url = format!("file://{store}");
     let to_folder = json(&[&range[..], &["--out", &out]].concat());
     let to_store = json(&[&range[..], &["--store", &url]].concat());

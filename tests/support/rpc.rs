@@ -24,8 +24,6 @@ pub fn quick() -> RpcOptions {
         connect_timeout: Duration::from_secs(2),
         request_timeout: Duration::from_secs(2),
         poll_interval: Duration::from_millis(10),
-        probe_interval: Duration::from_millis(800),
-        probe_timeout: Duration::from_millis(400),
         retry_budget: RetryBudget { retries: 3, within: Duration::from_secs(2) },
         ..RpcOptions::default()
     }

@@ -21,7 +21,7 @@ pub(crate) async fn run(common: &Common, args: &Record, out: &mut dyn Write) -> 
     let (network, source) = connect::open_named(common, RpcOptions::default()).await?;
     let storage = match (&args.out, &args.store) {
         (Some(folder), _) => ObjectStorage::local(folder)?,
-        (None, Some(url)) => ObjectStorage::from_url(url)?,
+        (None, Some(url)) => crate::commands::config::stores(common)?.open(url)?,
         (None, None) => return Err(CliError::Usage("say where to record to: --out DIR, or --store URL".to_owned())),
     };
     let word = match &args.name {

@@ -7,7 +7,6 @@ use futures::StreamExt;
 use sentinel_core::artifact::NetworkWord;
 use sentinel_core::detect::{BlockContext, DetectError, Detector, Finding, HyperparameterChange};
 use sentinel_core::source::{ArchiveSource, BlockSource, RpcOptions};
-use sentinel_core::storage::ObjectStorage;
 use sentinel_core::text::terminal_safe;
 
 use crate::args::{Common, Flag};
@@ -62,7 +61,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
 
 async fn open(common: &Common, args: &Args) -> Result<(NetworkWord, Arc<dyn BlockSource>), CliError> {
     if let Some(url) = &args.store {
-        let storage = Arc::new(ObjectStorage::from_url(url)?);
+        let storage = Arc::new(crate::commands::config::stores(common)?.open(url)?);
         let name = args.name.as_deref().map(str::parse).transpose()?;
         let source = ArchiveSource::open(storage, name).await?;
         return Ok((source.network().clone(), Arc::new(source)));
