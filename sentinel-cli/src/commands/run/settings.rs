@@ -68,7 +68,7 @@ pub(crate) struct Args {
     /// The word for the network in the names of files, instead of the network's own or one made of its genesis hash
     #[arg(long, value_name = "WORD")]
     name: Option<String>,
-    /// Blocks read at once [default: 32]
+    /// Blocks read at once [default: 256]
     #[arg(long, value_name = "BLOCKS")]
     pub(super) in_flight: Option<NonZeroUsize>,
     /// Reads again what is there already
