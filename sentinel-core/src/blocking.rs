@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+#[cfg(feature = "archive")]
 use tokio::task::JoinHandle;
 
 /// The work panicked; a bug, or a library that met bytes it did not expect.
@@ -24,6 +25,7 @@ where
 
 /// Begins `work` at once where there is a runtime, and goes on with it whatever the caller does; elsewhere it is done when
 /// it is waited for. Dropping it ends it.
+#[cfg(feature = "archive")]
 pub(crate) fn beside<T, F>(work: F) -> impl Future<Output = Result<T, Panicked>> + Send
 where
     T: Send + 'static,
@@ -42,8 +44,10 @@ where
 }
 
 /// A task that ends with its owner.
+#[cfg(feature = "archive")]
 struct Owned<T>(JoinHandle<T>);
 
+#[cfg(feature = "archive")]
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
         self.0.abort();

@@ -57,6 +57,12 @@ pub enum Error {
     #[cfg(feature = "archive")]
     Artifact(#[from] crate::artifact::ArtifactError),
     /// Making a recording.
-    #[cfg(feature = "archive")]
+    #[cfg(feature = "engine")]
     Record(#[from] crate::engine::RecordError),
+    /// A run of the engine.
+    #[cfg(feature = "engine")]
+    Run(#[from] crate::engine::RunFailed),
+    /// What a run refused or stopped at.
+    #[cfg(feature = "engine")]
+    Engine(#[from] crate::engine::EngineError),
 }
