@@ -1,6 +1,5 @@
 //! Runs work that takes its time away from the threads that serve the network, or beside its caller.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[cfg(feature = "archive")]
