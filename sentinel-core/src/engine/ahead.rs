@@ -27,11 +27,6 @@ impl<T: Send + 'static> Ahead<T> {
         Self { items, reader }
     }
 
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// The next; `None` after the last. A panic of the stream comes out here, so that it is not taken for its end.
     pub(super) async fn next(&mut self) -> Option<T> {
         let item = self.items.recv().await;

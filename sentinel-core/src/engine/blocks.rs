@@ -73,9 +73,6 @@ const PATIENT: Duration = Duration::from_secs(1);
 /// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
 const MOST_WAITING: usize = 64;
 
-/// So many batches are made safe at once at most, where the disk is slow.
-const MOST_BATCHES: u64 = 4;
-
 /// How often a live run looks how far behind it is, and how long that may take.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -119,6 +116,7 @@ impl Blocks {
     async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
         let in_flight = if limited { 1 } else { self.run.settings.in_flight };
+        let waiting = (in_flight / 4).min(MOST_WAITING);
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
         let done = steps
@@ -141,8 +139,9 @@ impl Blocks {
                     })
                 }
             })
-            .buffered(in_flight);
-        let mut done = Ahead::of(done, in_flight.min(MOST_WAITING));
+            // What waits was read too: a kill costs no more than a batch and what is under way.
+            .buffered(in_flight.saturating_sub(waiting + 1).max(1));
+        let mut done = Ahead::of(done, waiting);
         while let Some(step) = done.next().await {
             match step? {
                 Done::Skipped(window) => {
@@ -166,11 +165,7 @@ impl Blocks {
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
-            // What came while the disk was waited for is made safe together: the slower it is, the less often.
-            let enough = self.run.settings.batch_size as u64;
-            let count = self.batch.count;
-            let late = self.flushed.elapsed() >= PATIENT;
-            if limited || late || count >= MOST_BATCHES * enough || (count >= enough && done.is_empty()) {
+            if self.is_full() || limited {
                 self.flush().await?;
             }
             if self.run.is_stopped() {
