@@ -6,7 +6,9 @@
 //! numbers of requests under way the one is taken that it is fastest with. The engine writes blocks and events into a folder.
 //!
 //!     cargo run --release --example backfill_ratio                      # a node that answers after 20 ms, and one at once
-//!     cargo run --release --example backfill_ratio -- ratio 64 128      # with so many blocks, and requests, under way
+//!     cargo run --release --example backfill_ratio -- ratio 20000       # with so many blocks instead of 2,000
+//!     cargo run --release --example backfill_ratio -- engine 20000 0    # the engine alone, from a node so many ms away
+//!     cargo run --release --example backfill_ratio -- engine 20000 20 512    # with so many blocks under way
 //!     cargo run --release --example backfill_ratio -- memory [BLOCKS]   # 200,000 blocks; memory of the two halves
 
 use std::error::Error;
@@ -24,16 +26,20 @@ use sentinel_core::engine::{Engine, Mode};
 use sentinel_core::source::{BlockSource, RpcOptions, RpcSource};
 use sentinel_core::storage::ObjectStorage;
 use sentinel_support::apart::{Apart, Plan, serve_if_asked};
-use sentinel_support::watch::{Ceilings, Watch};
+use sentinel_support::watch::{Ceilings, Watch, cpu_time};
 use serde_json::value::RawValue;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Two windows.
-const RANGE: RangeInclusive<u64> = 1_000..=2_999;
+const BLOCKS: u64 = 2_000;
+/// Where a range begins.
+const FIRST: u64 = 1_000;
 const ROUNDS: usize = 7;
 /// The most first.
-const UNDER_WAY: [usize; 7] = [512, 256, 128, 64, 32, 16, 8];
+const UNDER_WAY: [usize; 9] = [2_048, 1_024, 512, 256, 128, 64, 32, 16, 8];
+/// Heights whose hashes one request gives, as for the engine.
+const LIST: u64 = 256;
 
 fn main() -> Outcome {
     serve_if_asked()?;
@@ -41,17 +47,23 @@ fn main() -> Outcome {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         None | Some("ratio") => {
-            let bounds = args.map(|bound| bound.parse()).collect::<Result<Vec<usize>, _>>()?;
+            let blocks = args.next().map_or(Ok(BLOCKS), |blocks| blocks.parse())?;
             for latency_ms in [20, 0] {
-                runtime.block_on(ratio(latency_ms, &bounds))?;
+                runtime.block_on(ratio(latency_ms, blocks))?;
             }
             Ok(())
+        }
+        Some("engine") => {
+            let blocks = args.next().map_or(Ok(BLOCKS), |blocks| blocks.parse())?;
+            let latency_ms = args.next().map_or(Ok(0), |ms| ms.parse())?;
+            let in_flight = args.next().map(|blocks| blocks.parse()).transpose()?;
+            runtime.block_on(alone(latency_ms, blocks, in_flight))
         }
         Some("memory") => {
             let blocks = args.next().map_or(Ok(200_000), |blocks| blocks.parse())?;
             runtime.block_on(memory(blocks))
         }
-        Some(other) => Err(format!("{other}: ratio, or memory [BLOCKS]").into()),
+        Some(other) => Err(format!("{other}: ratio [BLOCKS], engine [BLOCKS] [MS], or memory [BLOCKS]").into()),
     }
 }
 
@@ -59,12 +71,42 @@ fn plan(head: u64, latency_ms: u64, kept: usize) -> Plan {
     Plan { head, subnets: 1, uids: 4, traffic: 30, kept, latency_ms, threads: 2 }
 }
 
-async fn ratio(latency_ms: u64, bounds: &[usize]) -> Outcome {
-    let node = Apart::start(&plan(*RANGE.end(), latency_ms, 3_000))?;
+fn range(blocks: u64) -> RangeInclusive<u64> {
+    FIRST..=FIRST + blocks - 1
+}
+
+/// A node with all the blocks of a range.
+fn node(latency_ms: u64, blocks: u64) -> std::io::Result<Apart> {
+    Apart::start(&plan(FIRST + blocks - 1, latency_ms, (FIRST + blocks) as usize))
+}
+
+async fn alone(latency_ms: u64, blocks: u64, in_flight: Option<usize>) -> Outcome {
+    let node = node(latency_ms, blocks)?;
+    for _ in 0..ROUNDS {
+        let before = [cpu_time(std::process::id()), cpu_time(node.id())];
+        let (took, requests) = engine(node.ws_url(), range(blocks), in_flight).await?;
+        let worked = [cpu_time(std::process::id()) - before[0], cpu_time(node.id()) - before[1]];
+        let [own, of_node] = worked.map(|cpu| cpu.as_micros() as u64 / blocks);
+        println!(
+            "{}",
+            serde_json::json!({
+                "latency_ms": latency_ms,
+                "blocks": blocks,
+                "requests": requests,
+                "blocks_per_second": rate(blocks, took),
+                "cpu_us_per_block": own,
+                "cpu_us_per_block_of_the_node": of_node,
+            })
+        );
+    }
+    Ok(())
+}
+
+async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
+    let node = node(latency_ms, blocks)?;
     let (sender, receiver) = WsTransportClientBuilder::default().build(node.ws_url().parse()?).await?;
     let client = Client::builder().max_concurrent_requests(4_096).build_with_tokio(sender, receiver);
-    let requests = requests(&client).await?;
-    let blocks = RANGE.end() - RANGE.start() + 1;
+    let requests = requests(&client, range(blocks)).await?;
     let mut best = (Duration::MAX, 0);
     // Once unmeasured, so that nobody is the first.
     bare(&client, &requests, UNDER_WAY[0]).await?;
@@ -79,12 +121,19 @@ async fn ratio(latency_ms: u64, bounds: &[usize]) -> Outcome {
         best = best.min((took, under_way));
     }
     let (mut bares, mut engines, mut calls) = (Vec::new(), Vec::new(), 0);
+    let (mut bare_cpu, mut engine_cpu) = (Duration::ZERO, Duration::ZERO);
+    let own = std::process::id();
     for _ in 0..ROUNDS {
+        let before = cpu_time(own);
         bares.push(bare(&client, &requests, best.1).await?);
-        let (took, asked) = engine(node.ws_url(), RANGE, bounds).await?;
+        let between = cpu_time(own);
+        let (took, asked) = engine(node.ws_url(), range(blocks), None).await?;
+        bare_cpu += between - before;
+        engine_cpu += cpu_time(own) - between;
         engines.push(took);
         calls = asked;
     }
+    let per_block = |cpu: Duration| cpu.as_micros() as u64 / (blocks * ROUNDS as u64);
     let (bare, engine) = (median(bares), median(engines));
     println!(
         "{}",
@@ -96,6 +145,8 @@ async fn ratio(latency_ms: u64, bounds: &[usize]) -> Outcome {
             "engine_requests": calls,
             "bare_blocks_per_second": rate(blocks, bare),
             "engine_blocks_per_second": rate(blocks, engine),
+            "bare_cpu_us_per_block": per_block(bare_cpu),
+            "engine_cpu_us_per_block": per_block(engine_cpu),
             "ratio": bare.as_secs_f64() / engine.as_secs_f64(),
         })
     );
@@ -125,22 +176,28 @@ impl ToRpcParams for Params {
     }
 }
 
-async fn requests(client: &Client) -> Outcome<Vec<Request>> {
+async fn requests(client: &Client, range: RangeInclusive<u64>) -> Outcome<Vec<Request>> {
     let key = |pallet, item| const_hex::encode_prefixed(storage_prefix(pallet, item));
-    let keys = [key("System", "Number"), key("System", "Events"), key("Timestamp", "Now")];
-    let numbers: Vec<u64> = (RANGE.start() - 1..=*RANGE.end()).collect();
-    let hashes: Vec<BlockHash> = client.request("chain_getBlockHash", [numbers]).await?;
+    let keys = [
+        key("System", "Number"),
+        key("System", "Events"),
+        key("Timestamp", "Now"),
+        key("System", "LastRuntimeUpgrade"),
+    ];
     let mut requests = Vec::new();
-    for (number, pair) in RANGE.zip(hashes.windows(2)) {
-        let [parent, hash] = pair else { continue };
-        let mut add = |method, params: serde_json::Value| -> Outcome {
-            requests.push(Request { method, params: serde_json::value::to_raw_value(&params)? });
-            Ok(())
-        };
-        add("chain_getBlockHash", serde_json::json!([number]))?;
-        add("chain_getBlock", serde_json::json!([hash]))?;
-        add("state_queryStorageAt", serde_json::json!([keys, hash]))?;
-        add("state_getRuntimeVersion", serde_json::json!([parent]))?;
+    let mut add = |method, params: serde_json::Value| -> Outcome {
+        requests.push(Request { method, params: serde_json::value::to_raw_value(&params)? });
+        Ok(())
+    };
+    for list in range.start() / LIST..=range.end() / LIST {
+        let numbers: Vec<u64> = (list * LIST..(list + 1) * LIST).collect();
+        add("chain_getBlockHash", serde_json::json!([numbers]))?;
+        let hashes: Vec<Option<BlockHash>> = client.request("chain_getBlockHash", [numbers]).await?;
+        let numbers = list * LIST..;
+        for hash in numbers.zip(hashes).filter(|(number, _)| range.contains(number)).filter_map(|(_, hash)| hash) {
+            add("chain_getBlock", serde_json::json!([hash]))?;
+            add("state_queryStorageAt", serde_json::json!([keys, hash]))?;
+        }
     }
     Ok(requests)
 }
@@ -157,11 +214,12 @@ async fn bare(client: &Client, requests: &[Request], under_way: usize) -> Outcom
 }
 
 /// Backfills, and says how long it took and how many requests were sent.
-async fn engine(url: &str, range: RangeInclusive<u64>, bounds: &[usize]) -> Outcome<(Duration, u64)> {
+async fn engine(url: &str, range: RangeInclusive<u64>, in_flight: Option<usize>) -> Outcome<(Duration, u64)> {
     let folder = tempfile::tempdir()?;
     let mut options = RpcOptions::default();
-    if let Some(requests) = bounds.get(1) {
-        options.max_in_flight = *requests;
+    if let Some(blocks) = in_flight {
+        // Two requests a block.
+        options.max_in_flight = 2 * blocks;
     }
     let source = Arc::new(RpcSource::connect(url, options).await?);
     let store = Arc::new(ObjectStorage::local(folder.path())?);
@@ -170,8 +228,8 @@ async fn engine(url: &str, range: RangeInclusive<u64>, bounds: &[usize]) -> Outc
         .mode(Mode::Backfill)
         .range(range)
         .outputs("blocks,events".parse()?);
-    if let Some(blocks) = bounds.first() {
-        engine = engine.in_flight(*blocks);
+    if let Some(blocks) = in_flight {
+        engine = engine.in_flight(blocks);
     }
     let engine = engine.build()?;
     let began = Instant::now();
@@ -186,7 +244,7 @@ async fn engine(url: &str, range: RangeInclusive<u64>, bounds: &[usize]) -> Outc
 async fn memory(blocks: u64) -> Outcome {
     let node = Apart::start(&plan(blocks, 0, 4_000))?;
     let watch = Watch::own();
-    let (took, requests) = engine(node.ws_url(), 1..=blocks, &[]).await?;
+    let (took, requests) = engine(node.ws_url(), 1..=blocks, None).await?;
     let usage = watch.stop();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!(

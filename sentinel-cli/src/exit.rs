@@ -1,6 +1,5 @@
 //! Exit codes, and the errors that lead to them.
 
-use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
@@ -12,7 +11,7 @@ use sentinel_core::engine::{EngineError, RecordError};
 use sentinel_core::source::SourceError;
 use sentinel_core::storage::StorageError;
 use sentinel_core::subnet::SubnetError;
-use sentinel_core::text::terminal_safe;
+use sentinel_core::text::{terminal_safe, with_causes};
 
 /// What a run tells its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,17 +109,7 @@ impl CliError {
 
     /// The error and its causes on one line, safe to show.
     pub(crate) fn line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some messages hold their cause already.
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
+        let line = with_causes(self);
         terminal_safe(line.trim_end()).into_owned()
     }
 }

@@ -50,6 +50,7 @@
 //! ```
 
 mod ahead;
+mod batch;
 mod blocks;
 mod builder;
 mod detection;
@@ -71,7 +72,11 @@ mod state;
 
 use std::sync::Arc;
 
+use futures::future;
+
 use crate::artifact::NetworkWord;
+use crate::blocking::beside;
+use crate::chain::Finality;
 use crate::detect::Detector;
 use crate::sink::Sink;
 use crate::source::BlockSource;
@@ -92,6 +97,17 @@ use blocks::Blocks;
 use builder::Settings;
 use detection::Detection;
 use run::Run;
+
+/// Asks for the runtime that wrote a block, so that the source has it when the block comes.
+async fn first_runtime(source: Arc<dyn BlockSource>, block: u64) {
+    let read = async {
+        let parent = source.header(block.saturating_sub(1).into()).await?.reference();
+        source.runtime(&parent).await
+    };
+    if let Err(error) = read.await {
+        tracing::debug!(block, %error, "the runtime was not read ahead");
+    }
+}
 
 /// A run, ready to begin.
 #[derive(Debug)]
@@ -132,9 +148,13 @@ impl Engine {
     /// [`RunFailed`] has the reason and what was done. What was stored stays: the same run begins where this one ended.
     pub async fn run(mut self) -> Result<RunReport, RunFailed> {
         let failed = |error| RunFailed { error, report: None };
-        let identity = self.source.identity().await.map_err(EngineError::Start).map_err(failed)?;
-        let mut run = Run::open(&self, identity).await.map_err(failed)?;
+        // What takes longest to come is asked for first; whether it came shows when it is needed.
         let range = self.job.range.clone();
+        let first = range.as_ref().filter(|_| self.job.mode.reads_blocks()).map(|range| *range.start());
+        let _runtime = first.map(|first| beside(first_runtime(Arc::clone(&self.source), first)));
+        let start = future::try_join(self.source.identity(), self.source.head(Finality::Finalized));
+        let (identity, head) = start.await.map_err(EngineError::Start).map_err(failed)?;
+        let mut run = Run::open(&self, identity, head).await.map_err(failed)?;
         let (run, outcome) = match (self.job.mode, range) {
             (Mode::FastBackfill | Mode::ApyBackfill, Some(range)) => {
                 let outcome = epochs::backfill(&mut run, *range.start(), *range.end()).await;

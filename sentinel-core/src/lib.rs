@@ -55,6 +55,8 @@ pub mod detect;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod error;
+#[cfg(any(feature = "rpc", feature = "storage"))]
+mod jitter;
 #[cfg(feature = "engine")]
 pub mod metrics;
 #[cfg(feature = "storage")]

@@ -1,6 +1,7 @@
 //! Text from the chain is hostile: escapers for the places it is shown.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 /// Text that is safe on a terminal: control characters, escape sequences and characters that reorder a line are
 /// written as `\u{…}`, and so are characters that do not show.
@@ -23,6 +24,31 @@ pub fn terminal_safe(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
+}
+
+/// An error and its causes on one line; not yet safe on a terminal.
+///
+/// ```
+/// # use sentinel_core::text::with_causes;
+/// let cause = std::io::Error::other("the disk is full");
+/// # #[derive(Debug, thiserror::Error)]
+/// # #[error("nothing was written")]
+/// # struct Failed(#[from] std::io::Error);
+/// assert_eq!(with_causes(&Failed::from(cause)), "nothing was written: the disk is full");
+/// ```
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some messages hold their cause already.
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
 }
 
 fn is_unsafe(char: char) -> bool {

@@ -66,6 +66,11 @@ impl Apart {
         }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `ws://127.0.0.1:port`
     pub fn ws_url(&self) -> &str {
         &self.url

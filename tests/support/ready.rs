@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use parity_scale_codec::{Compact, Encode};
 use sentinel_core::chain::{BlockHash, BlockId, BlockRef, Finality};
 use sentinel_core::decode::{Runtime, storage_prefix};
 use sentinel_core::source::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
@@ -48,14 +49,19 @@ struct Keys {
     number: Bytes,
     events: Bytes,
     now: Bytes,
+    upgrade: Bytes,
 }
 
 impl Ready {
     /// Keeps so many blocks, the highest.
     pub fn new(chain: Arc<dyn BlockSource>, most: usize) -> Self {
         let key = |pallet, item| Bytes::copy_from_slice(&storage_prefix(pallet, item));
-        let keys =
-            Keys { number: key("System", "Number"), events: key("System", "Events"), now: key("Timestamp", "Now") };
+        let keys = Keys {
+            number: key("System", "Number"),
+            events: key("System", "Events"),
+            now: key("Timestamp", "Now"),
+            upgrade: key("System", "LastRuntimeUpgrade"),
+        };
         Self { chain, kept: Mutex::new(Kept { most, blocks: BTreeMap::new(), heights: HashMap::new() }), keys }
     }
 
@@ -93,6 +99,10 @@ impl Ready {
             key if *key == self.keys.events => Some(Some(block.events.clone())),
             key if *key == self.keys.now => {
                 Some(block.timestamp_ms.map(|ms| Bytes::copy_from_slice(&ms.to_le_bytes())))
+            }
+            key if *key == self.keys.upgrade => {
+                let version = block.runtime.version();
+                Some(Some((Compact(version.spec_version), &version.spec_name).encode().into()))
             }
             _ => None,
         };

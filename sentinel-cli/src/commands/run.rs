@@ -48,12 +48,14 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         .outputs(settings.outputs.clone())
         .jsonl(settings.jsonl)
         .step(settings.step)
-        .batch_size(settings.batch_size)
         .batch_delay(settings.batch_delay)
         .rate_limit(settings.rate_limit)
         .give_up_after(Some(settings.give_up))
         .force_refresh(settings.force_refresh)
         .stop(stop.clone());
+    if let Some(size) = settings.batch_size {
+        builder = builder.batch_size(size);
+    }
     if let Some(at_once) = args.in_flight {
         builder = builder.in_flight(at_once.get());
     }

@@ -53,6 +53,7 @@ mod seal;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use futures::stream::{self, TryStreamExt};
 
 use super::datasets::{Origin, Window};
 use super::part::Part;
@@ -65,6 +66,9 @@ pub use manifest::{Check, Covered, FORMAT, ObjectEntry, WindowManifest};
 use merge::{Merged, merge};
 pub use names::{StoredKind, StoredName};
 pub use outputs::{Outputs, Selection};
+
+/// Files of a window that are written at once: each waits for the disk.
+const AT_ONCE: usize = 8;
 
 /// Collects the parts of a window.
 ///
@@ -166,10 +170,21 @@ pub struct SealedArtifact {
 impl SealedArtifact {
     /// Writes the files, and the manifest when all of them are there. To repeat it does no harm.
     pub async fn store(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
-        for (key, bytes) in self.objects.iter().chain([&self.manifest]) {
-            storage.put(key, bytes.clone(), PutMode::Overwrite).await?;
-        }
-        Ok(())
+        self.store_files(storage).await?;
+        self.store_manifest(storage).await
+    }
+
+    /// Writes the files, some at once: nobody sees them before there is a manifest.
+    pub async fn store_files(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
+        let objects = self.objects.iter().map(Ok);
+        let put = async |(key, bytes): &(Key, Bytes)| storage.put(key, bytes.clone(), PutMode::Overwrite).await;
+        Ok(stream::iter(objects).try_for_each_concurrent(AT_ONCE, put).await?)
+    }
+
+    /// Writes the manifest: after the files.
+    pub async fn store_manifest(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
+        let (key, bytes) = &self.manifest;
+        Ok(storage.put(key, bytes.clone(), PutMode::Overwrite).await?)
     }
 
     /// Bytes of all files together.

@@ -6,18 +6,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::metrics::{counter, gauge, histogram};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::EngineError;
 use super::ahead::Ahead;
+use super::batch::{Batch, Saved, Saving};
 use super::detection::Detection;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
-use super::run::{OpenWindow, Run, is_sealed, load_parts};
-use super::state::{Cursor, PartOf, Quarantined, RangeStart};
+use super::run::{OpenWindow, Run, Stored, load_parts, stored};
+use super::state::{Cursor, PartOf, Quarantined};
 use crate::artifact::datasets::{Dataset, FindingRow, Window};
 use crate::artifact::part::PartBuilder;
+use crate::blocking::{Panicked, beside};
 use crate::chain::{BlockId, BlockRef, Finality};
 use crate::metrics;
 use crate::source::SourceError;
@@ -42,36 +45,27 @@ enum Done {
     Closed(Window),
 }
 
-/// Collects rows until they are made safe together.
-#[derive(Default)]
-struct Batch {
-    part: PartBuilder,
-    /// The heights that it answers for, those that were left out among them.
-    first: Option<u64>,
-    last: u64,
-    newest: Option<BlockRef>,
-    count: u64,
-}
-
 /// A run over blocks.
 pub(super) struct Blocks {
     run: Run,
     detection: Detection,
     open: Option<OpenWindow>,
     batch: Batch,
+    saving: Option<BoxFuture<'static, Result<Result<Saved, EngineError>, Panicked>>>,
     /// The block before the next one, where that is known.
     before: Option<BlockRef>,
     first: u64,
     /// The time of the newest block.
     newest_ms: Option<u64>,
-    flushed: Instant,
+    /// When the last batch began to be made safe.
+    saved: Instant,
 }
 
 /// What was read waits no longer than this to be made safe.
 const PATIENT: Duration = Duration::from_secs(1);
 
 /// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 32;
 
 /// How often a live run looks how far behind it is, and how long that may take.
 const LOOK: Duration = Duration::from_secs(5);
@@ -83,10 +77,11 @@ impl Blocks {
             detection,
             open: None,
             batch: Batch::default(),
+            saving: None,
             before: None,
             first: 0,
             newest_ms: None,
-            flushed: Instant::now(),
+            saved: Instant::now(),
         }
     }
 
@@ -97,7 +92,7 @@ impl Blocks {
     /// Every considered block of the range, in order.
     pub(super) async fn backfill(&mut self, first: u64, last: u64) -> Result<(), EngineError> {
         self.first = first;
-        let head = self.run.head(Finality::Finalized).await?;
+        let head = self.run.head;
         if last > head.number {
             return Err(EngineError::NotFinalized { last, head: head.number });
         }
@@ -116,7 +111,7 @@ impl Blocks {
     async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
         let in_flight = if limited { 1 } else { self.run.settings.in_flight };
-        let waiting = (in_flight / 4).min(MOST_WAITING);
+        let waiting = (in_flight / 8).min(MOST_WAITING);
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
         let done = steps
@@ -165,8 +160,10 @@ impl Blocks {
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
-            if self.is_full() || limited {
+            if limited {
                 self.flush().await?;
+            } else if self.is_full() {
+                self.save().await?;
             }
             if self.run.is_stopped() {
                 return Ok(());
@@ -192,7 +189,7 @@ impl Blocks {
                 let has_parts = parts.contains(&(window.first(), window.last()));
                 async move {
                     let again = left_out.range(window.first()..=window.last()).next().is_some();
-                    if !force && !again && is_sealed(&state, &job, genesis, window).await? {
+                    if !force && !again && stored(&state, &job, genesis, window).await? == Stored::Whole {
                         // A run that was killed right after its manifest left them.
                         if has_parts {
                             state.drop_parts(window).await?;
@@ -219,7 +216,7 @@ impl Blocks {
 
     /// Follows the chain until it is stopped.
     pub(super) async fn live(&mut self) -> Result<(), EngineError> {
-        let head = self.run.head(Finality::Finalized).await?;
+        let head = self.run.head;
         let from = match self.run.state.cursor().await? {
             Some(cursor) => {
                 self.run.check_cursor(&cursor).await?;
@@ -299,7 +296,7 @@ impl Blocks {
                 }
             }
             if self.is_full() {
-                self.flush().await?;
+                self.save().await?;
             }
             if stop.is_cancelled() {
                 return Ok(());
@@ -307,9 +304,10 @@ impl Blocks {
         }
     }
 
-    /// Whether what was collected is worth keeping: for its number, or since blocks come slowly.
+    /// Whether what was collected is worth keeping: for its number, or since blocks come slowly. Half of what a kill may
+    /// cost is collected while the other half is made safe.
     fn is_full(&self) -> bool {
-        self.batch.count >= self.run.settings.batch_size as u64 || self.flushed.elapsed() >= PATIENT
+        self.batch.count >= (self.run.settings.batch_size as u64).div_ceil(2) || self.saved.elapsed() >= PATIENT
     }
 
     /// Opens the window of a block of a live run, and closes the one before.
@@ -409,35 +407,61 @@ impl Blocks {
         Ok(())
     }
 
-    /// Makes safe what was collected: rows, then findings, then the cursor.
+    /// Makes safe what was collected.
     async fn flush(&mut self) -> Result<(), EngineError> {
-        self.flushed = Instant::now();
+        self.save().await?;
+        self.wait_saved().await
+    }
+
+    /// Begins to make safe what was collected, beside the reading of what comes next; one batch at a time.
+    async fn save(&mut self) -> Result<(), EngineError> {
+        self.wait_saved().await?;
+        self.saved = Instant::now();
         let Some(first) = self.batch.first else { return Ok(()) };
         let batch = std::mem::take(&mut self.batch);
-        let Some(open) = &mut self.open else { return Err(EngineError::Internal { block: first }) };
-        self.run.still_ours().await?;
-        let released: Vec<u64> = batch.part.blocks().iter().map(|block| block.number).collect();
-        if !batch.part.is_empty() {
-            let part = batch.part.finish()?;
-            let of = PartOf::Blocks(RangeStart { first, last: batch.last });
-            self.run.keep(open.window, &of, &part).await?;
+        let Some(open) = &self.open else { return Err(EngineError::Internal { block: first }) };
+        let part = if batch.part.is_empty() { None } else { Some(batch.part.finish()?) };
+        let read = part.iter().flat_map(|part| part.blocks()).map(|block| block.number);
+        let (findings, sinks) = self.detection.take();
+        let cursor = |block| Cursor { block, first: self.first, detectors: self.detection.snapshots() };
+        let saving = Saving {
+            state: self.run.state.clone(),
+            lease: Arc::clone(&self.run.lease),
+            window: open.window,
+            of: PartOf::Blocks { first, last: batch.last },
+            released: read.filter(|block| self.run.quarantined.contains_key(block)).collect(),
+            findings,
+            sinks,
+            cursor: batch.newest.map(cursor),
+            last: batch.last,
+            count: batch.count,
+            part,
+        };
+        self.saving = Some(beside(saving.run()).boxed());
+        if self.run.settings.batch_size < 2 {
+            self.wait_saved().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the batch that is being made safe.
+    async fn wait_saved(&mut self) -> Result<(), EngineError> {
+        let Some(saving) = self.saving.take() else { return Ok(()) };
+        let internal = |_| EngineError::Internal { block: self.batch.first.unwrap_or_default() };
+        let saved = saving.await.map_err(internal)??;
+        if let (Some(part), Some(open)) = (saved.part, &mut self.open) {
             open.parts.push(part);
         }
-        self.detection.deliver(batch.last).await?;
-        for block in released {
-            if self.run.quarantined.remove(&block).is_some() {
-                self.run.state.release(block).await?;
-            }
+        for block in saved.released {
+            self.run.quarantined.remove(&block);
         }
-        if let Some(block) = batch.newest {
-            self.run.report.cursor = Some(block.number);
+        if let Some(block) = saved.cursor {
+            self.run.report.cursor = Some(block);
             if self.run.job.range.is_none() {
-                self.run.report.block_end = block.number;
+                self.run.report.block_end = block;
             }
-            let cursor = Cursor { block, first: self.first, detectors: self.detection.snapshots() };
-            self.run.set_cursor(&cursor).await?;
         }
-        self.run.meter.did(batch.count, batch.last);
+        self.run.meter.did(saved.count, saved.last);
         self.run.tell();
         Ok(())
     }
@@ -452,7 +476,8 @@ impl Blocks {
 
     /// Saves what is complete, however the run went.
     async fn finish(&mut self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
-        match outcome {
+        let saved = self.wait_saved().await;
+        match outcome.and(saved) {
             Ok(()) => self.flush().await,
             // What was read before the failure is worth keeping; the failure is what is told.
             Err(error @ (EngineError::Storage(_) | EngineError::LostLease { .. } | EngineError::Sink { .. })) => {
@@ -465,15 +490,6 @@ impl Blocks {
                 Err(error)
             }
         }
-    }
-}
-
-impl Batch {
-    fn took(&mut self, number: u64, block: Option<BlockRef>) {
-        self.first.get_or_insert(number);
-        self.last = number;
-        self.newest = block.or(self.newest);
-        self.count += 1;
     }
 }
 

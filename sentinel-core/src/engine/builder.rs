@@ -160,8 +160,8 @@ impl EngineBuilder {
     }
 
     /// In the modes that read epochs: how many of them are read before a pause. 10; in `apy_backfill` 50. In the others: how
-    /// many blocks are made safe at once while there is something to catch up with; 50. A backfill that the disk holds up
-    /// takes up to four times as many.
+    /// many blocks a kill may cost, beside those under way, while there is something to catch up with; 256. Half of them
+    /// are made safe while the other half is collected.
     pub fn batch_size(mut self, epochs: usize) -> Self {
         self.batch_size = Some(epochs.max(1));
         self
@@ -226,7 +226,7 @@ impl EngineBuilder {
         };
         job.check()?;
         let (size, delay) = match mode {
-            Mode::Live | Mode::Backfill => (50, Duration::ZERO),
+            Mode::Live | Mode::Backfill => (256, Duration::ZERO),
             Mode::FastBackfill => (10, Duration::from_secs(1)),
             Mode::ApyBackfill => (50, Duration::from_millis(500)),
         };

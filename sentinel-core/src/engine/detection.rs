@@ -62,23 +62,9 @@ impl Detection {
         }
     }
 
-    /// Hands over what was found.
-    pub(super) async fn deliver(&mut self, block: u64) -> Result<(), EngineError> {
-        if self.found.is_empty() {
-            return Ok(());
-        }
-        for sink in &self.sinks {
-            let mut tries = 0;
-            while let Err(error) = sink.deliver(&self.found).await {
-                tries += 1;
-                if tries >= TRIES || !error.is_retryable() {
-                    return Err(EngineError::Sink { sink: sink.name().to_owned(), block, source: error });
-                }
-                tokio::time::sleep(PAUSE * tries).await;
-            }
-        }
-        self.found.clear();
-        Ok(())
+    /// What was found since the last time, and who is to have it.
+    pub(super) fn take(&mut self) -> (Vec<Finding>, Vec<Arc<dyn Sink>>) {
+        (std::mem::take(&mut self.found), self.sinks.clone())
     }
 
     pub(super) fn snapshots(&self) -> BTreeMap<String, HexBytes> {
@@ -93,6 +79,24 @@ impl Detection {
             }
         }
     }
+}
+
+/// Hands over what was found in blocks up to `block`.
+pub(super) async fn deliver(sinks: &[Arc<dyn Sink>], findings: &[Finding], block: u64) -> Result<(), EngineError> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for sink in sinks {
+        let mut tries = 0;
+        while let Err(error) = sink.deliver(findings).await {
+            tries += 1;
+            if tries >= TRIES || !error.is_retryable() {
+                return Err(EngineError::Sink { sink: sink.name().to_owned(), block, source: error });
+            }
+            tokio::time::sleep(PAUSE * tries).await;
+        }
+    }
+    Ok(())
 }
 
 async fn with_retries(detector: &mut dyn Detector, block: &BlockContext<'_>) -> Result<Vec<Finding>, DetectError> {

@@ -7,13 +7,13 @@ use ::metrics::counter;
 use futures::stream::{self, StreamExt};
 
 use super::patience::{Failure, Outcome};
-use super::run::{Run, is_sealed, load_parts};
+use super::run::{Run, Stored, load_parts, stored};
 use super::state::PartOf;
 use super::{EngineError, Job, Mode};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{ApyRow, Dataset, EpochRow, NeuronRow, Window};
 use crate::artifact::part::{Part, PartBuilder};
-use crate::chain::{BlockId, BlockRef, Finality, NetUid};
+use crate::chain::{BlockId, BlockRef, NetUid};
 use crate::metrics;
 use crate::source::BlockSource;
 use crate::subnet::SubnetError;
@@ -40,7 +40,7 @@ struct Planned {
 
 /// Every window of the range, in order; in each, the subnets in batches.
 pub(super) async fn backfill(run: &mut Run, first: u64, last: u64) -> Result<(), EngineError> {
-    let head = run.head(Finality::Finalized).await?;
+    let head = run.head;
     if last > head.number {
         return Err(EngineError::NotFinalized { last, head: head.number });
     }
@@ -50,7 +50,7 @@ pub(super) async fn backfill(run: &mut Run, first: u64, last: u64) -> Result<(),
         if run.is_stopped() {
             return Ok(());
         }
-        if !run.settings.force && is_sealed(&run.state, &run.job, genesis, window).await? {
+        if !run.settings.force && stored(&run.state, &run.job, genesis, window).await? == Stored::Whole {
             // A run that was killed right after its manifest left them.
             if parts.contains(&(window.first(), window.last())) {
                 run.state.drop_parts(window).await?;
@@ -108,7 +108,7 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
                 }
             };
             run.still_ours().await?;
-            run.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
+            run.state.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
             run.report.epochs += unit.epochs;
             counter!(metrics::EPOCHS).increment(unit.epochs);
             run.meter.did(1, window.last());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::run::{is_sealed, load_parts};
+use super::run::{Stored, load_parts, stored};
 use super::state::State;
 use super::{Engine, EngineError, Mode};
 use crate::artifact::datasets::{Dataset, Window};
@@ -74,7 +74,8 @@ impl Engine {
         };
         let subnets = self.subnets(last).await?;
         for window in Window::covering(range) {
-            if !self.settings.force && is_sealed(&state, &self.job, identity.genesis_hash, window).await? {
+            if !self.settings.force && stored(&state, &self.job, identity.genesis_hash, window).await? == Stored::Whole
+            {
                 estimate.windows_there += 1;
                 continue;
             }

@@ -2,12 +2,10 @@
 
 use super::EngineError;
 use super::blocks::push;
-use super::run::{Run, is_sealed, load_parts};
-use super::state::{PartOf, RangeStart};
-use crate::artifact::ArtifactError;
+use super::run::{Run, Stored, load_parts, stored};
+use super::state::PartOf;
 use crate::artifact::datasets::Window;
 use crate::artifact::part::PartBuilder;
-use crate::artifact::window::{Check, WindowManifest};
 
 impl Run {
     /// Seals the windows that end before a block and still have parts, with what can be read now of what was left out.
@@ -27,7 +25,8 @@ impl Run {
     async fn mend_window(&mut self, window: Window) -> Result<(), EngineError> {
         let left_out: Vec<u64> =
             self.quarantined.range(window.first()..=window.last()).map(|(block, _)| *block).collect();
-        if left_out.is_empty() && is_sealed(&self.state, &self.job, self.identity.genesis_hash, window).await? {
+        let before = stored(&self.state, &self.job, self.identity.genesis_hash, window).await?;
+        if left_out.is_empty() && before == Stored::Whole {
             return self.state.drop_parts(window).await;
         }
         let mut open = load_parts(&self.state, window).await?;
@@ -43,33 +42,18 @@ impl Run {
             let mut part = PartBuilder::new();
             part.begin(gathered.at)?;
             push(&mut part, gathered.rows)?;
-            let (part, of) = (part.finish()?, PartOf::Blocks(RangeStart { first: block, last: block }));
+            let (part, of) = (part.finish()?, PartOf::Blocks { first: block, last: block });
             self.still_ours().await?;
-            self.keep(window, &of, &part).await?;
+            self.state.keep(window, &of, &part).await?;
             self.state.release(block).await?;
             self.quarantined.remove(&block);
             open.parts.push(part);
             read.push(block);
         }
-        if read.is_empty() && self.is_there(window).await? {
+        if read.is_empty() && before == Stored::Partly {
             return Ok(());
         }
         tracing::info!(%window, ?read, "a window that was left behind is sealed");
         self.seal(window, open.parts).await
-    }
-
-    /// Whether the artifacts of a window are there, though not of every block.
-    async fn is_there(&self, window: Window) -> Result<bool, EngineError> {
-        let storage = &**self.state.storage();
-        let whole = match WindowManifest::load(storage, &self.job.network, &self.job.artifacts()?, window).await {
-            Ok(Some(manifest)) if !manifest.quarantined.is_empty() => manifest.verify(storage, Check::Sizes).await,
-            Ok(_) => return Ok(false),
-            Err(error) => Err(error),
-        };
-        match whole {
-            Ok(()) => Ok(true),
-            Err(ArtifactError::Damaged { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 }

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::EngineError;
 use crate::artifact::ArtifactError;
 use crate::decode::DecodeError;
+use crate::jitter::jittered;
 use crate::metrics;
 use crate::source::SourceError;
 use crate::subnet::SubnetError;
+use crate::text::with_causes;
 
 /// A block that fails so often for reasons of its own is left out.
 pub(super) const TRIES: u32 = 3;
@@ -85,21 +87,6 @@ impl Failure {
             }
         }
     }
-
-    /// The failure and its causes in one line.
-    fn line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        line
-    }
 }
 
 /// How long a run waits for a source that fails in passing, and what it has repeated.
@@ -147,7 +134,7 @@ impl Patience {
                         counter!(metrics::DECODE_ERRORS).increment(1);
                     }
                     if tries >= TRIES {
-                        return Err(Outcome::Poison { tries, error: failure.line() });
+                        return Err(Outcome::Poison { tries, error: with_causes(&failure) });
                     }
                     POISON_PAUSE
                 }
@@ -165,7 +152,7 @@ impl Patience {
             };
             self.retried.fetch_add(1, Ordering::Relaxed);
             counter!(metrics::RETRIES).increment(1);
-            tracing::debug!(block, error = %failure.line(), wait_ms = wait.as_millis() as u64, "trying again");
+            tracing::debug!(block, error = %with_causes(&failure), wait_ms = wait.as_millis() as u64, "trying again");
             tokio::select! {
                 () = sleep(jittered(wait)) => {}
                 () = self.stop.cancelled() => return Err(Outcome::Stopped),
@@ -181,13 +168,6 @@ impl Patience {
         let silent = self.last_success.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         self.give_up.filter(|limit| silent >= *limit).map(|_| silent.as_secs())
     }
-}
-
-/// Between the pause and half as much more, so that many that failed together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, Hasher};
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    pause + pause.mul_f64((random % 1024) as f64 / 2048.0)
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::metrics::{counter, gauge};
-use bytes::Bytes;
-use futures::{TryStreamExt, stream};
 use tokio::task::JoinHandle;
 
 use super::builder::Settings;
@@ -14,17 +12,16 @@ use super::gather::Gatherer;
 use super::lease::{Lease, PULSE};
 use super::patience::{Failure, Outcome, Patience};
 use super::progress::Meter;
-use super::state::{AT_ONCE, Cursor, PartOf, Quarantined, State};
+use super::state::{Cursor, PartOf, Quarantined, State};
 use super::{Engine, EngineError, Job, RunReport};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
 use crate::artifact::part::Part;
 use crate::artifact::window::{Check, WindowBuilder, WindowManifest};
 use crate::blocking::offload;
-use crate::chain::{BlockHash, BlockId, BlockRef, Finality, NetUid};
+use crate::chain::{BlockHash, BlockId, BlockRef, NetUid};
 use crate::metrics;
 use crate::source::{BlockSource, ChainIdentity};
-use crate::storage::{Key, PutMode};
 
 /// A run at work.
 pub(super) struct Run {
@@ -35,10 +32,12 @@ pub(super) struct Run {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) patience: Arc<Patience>,
     pub(super) identity: ChainIdentity,
+    /// The newest finalized block when it began.
+    pub(super) head: BlockRef,
     pub(super) quarantined: BTreeMap<u64, Quarantined>,
     pub(super) meter: Meter,
     pub(super) report: RunReport,
-    lease: Arc<Lease>,
+    pub(super) lease: Arc<Lease>,
     pulse: JoinHandle<()>,
     sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
     began: Instant,
@@ -99,17 +98,26 @@ pub(super) async fn load_parts(state: &State, window: Window) -> Result<OpenWind
     Ok(open)
 }
 
-/// Whether the artifacts of a window are there: of this chain, whole, and of every block.
-pub(super) async fn is_sealed(
+/// What the store has of the artifacts of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stored {
+    Nothing,
+    /// Some blocks could not be read and were left out.
+    Partly,
+    Whole,
+}
+
+/// Looks for the artifacts of a window, of this chain and undamaged.
+pub(super) async fn stored(
     state: &State,
     job: &Job,
     genesis: BlockHash,
     window: Window,
-) -> Result<bool, EngineError> {
+) -> Result<Stored, EngineError> {
     let manifest = WindowManifest::load(&**state.storage(), &job.network, &job.artifacts()?, window).await;
     let manifest = match manifest {
         Ok(Some(manifest)) => manifest,
-        Ok(None) | Err(ArtifactError::Damaged { .. }) => return Ok(false),
+        Ok(None) | Err(ArtifactError::Damaged { .. }) => return Ok(Stored::Nothing),
         Err(error) => return Err(error.into()),
     };
     if manifest.genesis_hash != genesis {
@@ -119,12 +127,10 @@ pub(super) async fn is_sealed(
             now: genesis.to_string(),
         });
     }
-    if !manifest.quarantined.is_empty() {
-        return Ok(false);
-    }
     match manifest.verify(&**state.storage(), Check::Sizes).await {
-        Ok(()) => Ok(true),
-        Err(ArtifactError::Damaged { .. }) => Ok(false),
+        Ok(()) if manifest.quarantined.is_empty() => Ok(Stored::Whole),
+        Ok(()) => Ok(Stored::Partly),
+        Err(ArtifactError::Damaged { .. }) => Ok(Stored::Nothing),
         Err(error) => Err(error.into()),
     }
 }
@@ -153,15 +159,9 @@ impl Sealing {
         });
         let sealed = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
         fail::fail_point!("engine::before_data");
-        let put = |(key, bytes): (Key, Bytes)| {
-            let storage = state.storage();
-            async move { storage.put(&key, bytes, PutMode::Overwrite).await }
-        };
-        let objects = sealed.objects.iter().cloned().map(Ok);
-        stream::iter(objects).try_for_each_concurrent(AT_ONCE, put).await?;
+        sealed.store_files(&**state.storage()).await?;
         fail::fail_point!("engine::after_data");
-        let (key, manifest) = &sealed.manifest;
-        state.storage().put(key, manifest.clone(), PutMode::Overwrite).await?;
+        sealed.store_manifest(&**state.storage()).await?;
         fail::fail_point!("engine::after_manifest");
         // What was left out may be read by a later run, which then needs the rest.
         if complete {
@@ -173,7 +173,7 @@ impl Sealing {
 
 impl Run {
     /// Takes the lease, and reads what is known of the job.
-    pub(super) async fn open(engine: &Engine, identity: ChainIdentity) -> Result<Self, EngineError> {
+    pub(super) async fn open(engine: &Engine, identity: ChainIdentity, head: BlockRef) -> Result<Self, EngineError> {
         let job = Arc::clone(&engine.job);
         let state = State::new(Arc::clone(&engine.storage), job.folder()?);
         let lease = Arc::new(Lease::take(&state).await?);
@@ -196,6 +196,7 @@ impl Run {
             gatherer,
             patience,
             identity,
+            head,
             quarantined,
             meter: Meter::new(None),
             report,
@@ -204,10 +205,6 @@ impl Run {
             sealing: None,
             began: Instant::now(),
         })
-    }
-
-    pub(super) async fn head(&self, finality: Finality) -> Result<BlockRef, EngineError> {
-        self.source.head(finality).await.map_err(EngineError::Start)
     }
 
     /// Refuses to continue a job on a chain that has other blocks than those that were stored.
@@ -248,22 +245,6 @@ impl Run {
     /// Refuses to go on where the lease is lost.
     pub(super) async fn still_ours(&self) -> Result<(), EngineError> {
         self.lease.check().await
-    }
-
-    pub(super) async fn set_cursor(&self, cursor: &Cursor) -> Result<(), EngineError> {
-        fail::fail_point!("engine::before_cursor");
-        self.state.set_cursor(cursor).await?;
-        fail::fail_point!("engine::after_cursor");
-        Ok(())
-    }
-
-    /// Makes a part durable.
-    pub(super) async fn keep(&self, window: Window, of: &PartOf, part: &Part) -> Result<(), EngineError> {
-        fail::fail_point!("engine::before_part");
-        let bytes = part.encode()?;
-        self.state.put_part(window, of, bytes).await?;
-        fail::fail_point!("engine::after_part");
-        Ok(())
     }
 
     /// Writes the artifacts of a window, beside the reading of the next one.

@@ -11,19 +11,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
 use crate::artifact::datasets::Window;
+use crate::artifact::part::Part;
 use crate::artifact::raw::HexBytes;
 use crate::chain::{BlockRef, NetUid};
 use crate::storage::{Key, PutMode, Storage, StorageError};
 
 /// Objects that are written or deleted at once, where their order does not matter: each waits for the disk.
-pub(super) const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
 
 /// How far a job has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,21 +61,14 @@ pub struct Quarantined {
 /// What a part is of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PartOf {
-    Blocks(RangeStart),
+    Blocks { first: u64, last: u64 },
     Subnet(NetUid),
-}
-
-/// A range of blocks that can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct RangeStart {
-    pub(super) first: u64,
-    pub(super) last: u64,
 }
 
 impl PartOf {
     fn name(&self) -> String {
         match self {
-            Self::Blocks(range) => format!("{:010}-{:010}.part", range.first, range.last),
+            Self::Blocks { first, last } => format!("{first:010}-{last:010}.part"),
             Self::Subnet(netuid) => format!("{:05}.part", netuid.0),
         }
     }
@@ -83,9 +76,7 @@ impl PartOf {
     fn parse(name: &str) -> Option<Self> {
         let name = name.strip_suffix(".part")?;
         match name.split_once('-') {
-            Some((first, last)) => {
-                Some(Self::Blocks(RangeStart { first: first.parse().ok()?, last: last.parse().ok()? }))
-            }
+            Some((first, last)) => Some(Self::Blocks { first: first.parse().ok()?, last: last.parse().ok()? }),
             None => Some(Self::Subnet(NetUid(name.parse().ok()?))),
         }
     }
@@ -116,7 +107,10 @@ impl State {
     }
 
     pub(super) async fn set_cursor(&self, cursor: &Cursor) -> Result<(), EngineError> {
-        self.write_json(&self.folder.join("cursor.json")?, cursor).await
+        fail::fail_point!("engine::before_cursor");
+        self.write_json(&self.folder.join("cursor.json")?, cursor).await?;
+        fail::fail_point!("engine::after_cursor");
+        Ok(())
     }
 
     /// The parts of a window, in order.
@@ -144,10 +138,13 @@ impl State {
         Ok(found)
     }
 
-    pub(super) async fn put_part(&self, window: Window, part: &PartOf, bytes: Bytes) -> Result<Key, EngineError> {
-        let key = self.window(window)?.join(part.name())?;
-        self.storage.put(&key, bytes, PutMode::Overwrite).await?;
-        Ok(key)
+    /// Makes a part durable.
+    pub(super) async fn keep(&self, window: Window, of: &PartOf, part: &Part) -> Result<(), EngineError> {
+        fail::fail_point!("engine::before_part");
+        let key = self.window(window)?.join(of.name())?;
+        self.storage.put(&key, part.encode()?, PutMode::Overwrite).await?;
+        fail::fail_point!("engine::after_part");
+        Ok(())
     }
 
     /// Forgets the parts of a window whose artifacts are safe.

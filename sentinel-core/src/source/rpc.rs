@@ -10,9 +10,9 @@ mod failure;
 mod follow;
 mod gate;
 mod health;
+mod heights;
 mod horizon;
 mod http;
-mod jitter;
 mod keeper;
 mod link;
 mod meaning;
@@ -36,6 +36,7 @@ use tokio::sync::OnceCell;
 
 use self::ask::Ask;
 use self::budget::Budget;
+use self::heights::Heights;
 use self::node::Node;
 use self::pool::{Pool, anywhere};
 use self::recent::Recent;
@@ -76,6 +77,9 @@ struct Inner {
     runtimes: Arc<Runtimes>,
     timestamps: Recent<u64>,
     headers: Recent<HashedHeader>,
+    heights: Heights,
+    /// What is read of the state of every block.
+    block_keys: [Bytes; 3],
     identity: OnceCell<ChainIdentity>,
     head_regressions: Counter,
     stalls: Counter,
@@ -128,6 +132,8 @@ impl RpcSource {
             pool,
             timestamps: Recent::new(),
             headers: Recent::new(),
+            heights: Heights::default(),
+            block_keys: blocks::block_keys(),
             identity: OnceCell::new(),
             head_regressions: Counter::default(),
             stalls: Counter::default(),
@@ -198,7 +204,13 @@ impl Inner {
             BlockId::Number(number) => Some(number),
             BlockId::Hash(hash) => self.headers.get(&hash).map(|known| known.header.number),
         };
-        anywhere!(self.pool, state, |ask| self.block_from(ask, id))
+        anywhere!(self.pool, state, |ask| async {
+            let block = self.block_from(ask, id).await;
+            if let (Err(_), BlockId::Number(number)) = (&block, id) {
+                self.heights.doubt(number);
+            }
+            block
+        })
     }
 }
 

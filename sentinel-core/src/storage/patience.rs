@@ -1,9 +1,10 @@
 //! How often a request to a store is tried again, and how long is waited in between.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::jitter::fraction;
 
 /// The budget of one operation: tries, pauses, time.
 ///
@@ -78,16 +79,6 @@ impl Tries {
         tokio::time::sleep_until(due).await;
         true
     }
-}
-
-/// A number between 0 and 1 that nobody else has.
-fn fraction() -> f64 {
-    f64::from(random() as u32) / f64::from(u32::MAX)
-}
-
-/// Random bits, from the keys that the standard library seeds its maps with: good enough to be different.
-pub(super) fn random() -> u64 {
-    RandomState::new().hash_one(std::process::id())
 }
 
 #[cfg(test)]

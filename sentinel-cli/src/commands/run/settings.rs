@@ -100,7 +100,7 @@ pub(super) struct Settings {
     pub(super) start: Option<u64>,
     pub(super) netuids: Option<BTreeSet<NetUid>>,
     pub(super) step: u64,
-    pub(super) batch_size: usize,
+    pub(super) batch_size: Option<usize>,
     pub(super) batch_delay: Duration,
     pub(super) rate_limit: Duration,
     pub(super) store: String,
@@ -220,7 +220,7 @@ impl Settings {
         for network in networks.iter().chain(&of_archive) {
             network.parse::<Network>()?;
         }
-        let batch = if mode == Mode::ApyBackfill { (50, 0.5) } else { (10, 1.0) };
+        let pause = if mode == Mode::ApyBackfill { 0.5 } else { 1.0 };
         let outputs =
             of("--outputs", "SENTINEL_OUTPUTS", &args.outputs, file.outputs.as_ref().map(|outputs| outputs.join(",")))
                 .named()?;
@@ -231,7 +231,7 @@ impl Settings {
         }
         let size = of("--batch-size", "BACKFILL_BATCH_SIZE", &args.batch_size, text(file.batch_size));
         let size: Option<NonZeroUsize> = size.parsed("a number of epochs, at least 1")?;
-        let size = if mode.reads_blocks() { 50 } else { size.map_or(batch.0, NonZeroUsize::get) };
+        let size = size.filter(|_| !mode.reads_blocks()).map(NonZeroUsize::get);
         let step = of("--step", "BACKFILL_STEP", &args.step, text(file.step));
         let step: Option<std::num::NonZeroU64> = step.parsed("a number of blocks, at least 1")?;
         let rate_limit =
@@ -245,7 +245,7 @@ impl Settings {
             step: step.map_or(1, std::num::NonZeroU64::get),
             batch_size: size,
             batch_delay: of("--batch-delay", "BACKFILL_BATCH_DELAY", &args.batch_delay, seconds(file.batch_delay))
-                .seconds(batch.1)?,
+                .seconds(pause)?,
             rate_limit: if mode == Mode::Backfill { rate_limit } else { Duration::ZERO },
             store: of("--store", "SENTINEL_STORE", &args.store, file.store.clone())
                 .text()

@@ -1,5 +1,7 @@
 //! The questions of one read: sent to one endpoint, and errors turned into ours.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -125,6 +127,25 @@ impl<'a> Ask<'a> {
         let block = Some(BlockId::Number(number));
         let answer = self.request("chain_getBlockHash", Params::new().number(number), block).await?;
         self.read(wire::hash(&answer), "chain_getBlockHash", block)
+    }
+
+    /// The hashes at several heights, unchecked; `None` where the endpoint does not give them all in one answer.
+    pub(super) async fn hashes_at(&self, numbers: RangeInclusive<u64>) -> Result<Option<Vec<BlockHash>>, SourceError> {
+        let block = Some(BlockId::Number(*numbers.end()));
+        let count = numbers.clone().count();
+        let hashes = match self.request("chain_getBlockHash", Params::new().numbers(numbers), block).await {
+            Ok(answer) => wire::hashes(&answer).ok().filter(|hashes| hashes.len() == count),
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => None,
+        };
+        match hashes {
+            Some(hashes) => Ok(hashes.into_iter().collect()),
+            None => {
+                tracing::debug!(endpoint = self.endpoint(), "no lists of hashes, asking one by one");
+                self.node.manners.lists_refused();
+                Ok(None)
+            }
+        }
     }
 
     /// The header that this hash belongs to, unchecked.

@@ -29,7 +29,11 @@ impl Inner {
             message: format!("no answer to {method}: the node may still be starting"),
             source: None,
         })?;
-        Ok(self.header_from(ask, BlockId::Hash(hash)).await?.reference())
+        let head = self.header_from(ask, BlockId::Hash(hash)).await?.reference();
+        if finality == Finality::Finalized {
+            self.heights.finalized(head.number);
+        }
+        Ok(head)
     }
 
     pub(super) async fn header_from(&self, ask: Ask<'_>, id: BlockId) -> Result<HashedHeader, SourceError> {
@@ -50,17 +54,29 @@ impl Inner {
 
     pub(super) async fn block_from(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
         let hash = self.resolve(ask, id).await?;
-        let answer = match ask.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
-            Ok(answer) => ask.read(wire::block(&answer), "chain_getBlock", Some(id))?,
-            Err(SourceError::UnknownBlock { .. }) => None,
-            Err(error) => return Err(error),
+        let height = match id {
+            BlockId::Number(number) => Some(number),
+            BlockId::Hash(hash) => self.headers.get(&hash).map(|known| known.header.number),
         };
-        let Some((header, extrinsics)) = answer else {
-            return Err(self.missing(ask, id).await);
+        let (header, extrinsics, state) = match height {
+            // All that a request needs is known, so nothing waits for the block itself.
+            Some(number) => {
+                let at = BlockRef { number, hash, parent_hash: BlockHash::default() };
+                let ahead = self.heights.look_ahead(ask, number);
+                let (body, state, ()) =
+                    future::join3(self.body(ask, id, hash), self.block_state(ask, &at), ahead).await;
+                let (header, extrinsics) = body?;
+                (header, extrinsics, state?)
+            }
+            None => {
+                let (header, extrinsics) = self.body(ask, id, hash).await?;
+                let state = self.block_state(ask, &header.reference()).await?;
+                (header, extrinsics, state)
+            }
         };
-        let header = self.checked(ask, id, hash, header)?;
         let at = header.reference();
-        let (state, mut runtime) = future::try_join(self.block_state(ask, &at), self.writer(ask, &at)).await?;
+        self.check_time(ask, &at, state.timestamp_ms)?;
+        let mut runtime = self.writer(ask, &at, state.upgrade.as_ref()).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
         // version: what does not decode gets its metadata anew, once.
         let fit = |runtime: &Runtime| Fit::of(runtime, &extrinsics, &state.events);
@@ -82,21 +98,40 @@ impl Inner {
         Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
     }
 
+    /// Header and extrinsics, the header checked.
+    async fn body(
+        &self,
+        ask: Ask<'_>,
+        id: BlockId,
+        hash: BlockHash,
+    ) -> Result<(HashedHeader, Vec<Bytes>), SourceError> {
+        let answer = match ask.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
+            Ok(answer) => ask.read(wire::block(&answer), "chain_getBlock", Some(id))?,
+            Err(SourceError::UnknownBlock { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match answer {
+            Some((header, extrinsics)) => Ok((self.checked(ask, id, hash, header)?, extrinsics)),
+            None => Err(self.missing(ask, id).await),
+        }
+    }
+
     /// The runtime that wrote `at`: the one its parent left behind.
-    async fn writer(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
+    async fn writer(&self, ask: Ask<'_>, at: &BlockRef, upgrade: Option<&Bytes>) -> Result<Arc<Runtime>, SourceError> {
         if at.number == 0 {
             return self.runtimes.at(ask, at).await;
         }
-        self.runtimes.at(ask, &parent_of(at)).await
+        self.runtimes.writer(ask, &parent_of(at), upgrade).await
     }
 
     async fn resolve(&self, ask: Ask<'_>, id: BlockId) -> Result<BlockHash, SourceError> {
-        match id {
-            BlockId::Hash(hash) => Ok(hash),
-            BlockId::Number(number) => match ask.hash_at(number).await? {
-                Some(hash) => Ok(hash),
-                None => Err(ask.unknown(id).await),
-            },
+        let number = match id {
+            BlockId::Hash(hash) => return Ok(hash),
+            BlockId::Number(number) => number,
+        };
+        match self.heights.hash(ask, number).await? {
+            Some(hash) => Ok(hash),
+            None => Err(ask.unknown(id).await),
         }
     }
 
@@ -135,12 +170,8 @@ impl Inner {
     /// What belongs to a block but lies in its state.
     async fn block_state(&self, ask: Ask<'_>, at: &BlockRef) -> Result<BlockState, SourceError> {
         let lying = |message: String| ask.lying(BlockId::Number(at.number), message);
-        let keys = [
-            Bytes::copy_from_slice(&storage_prefix("System", "Events")),
-            Bytes::copy_from_slice(&storage_prefix("Timestamp", "Now")),
-        ];
-        let mut values = self.values(ask, at, &keys).await?.into_iter();
-        let (events, now) = (values.next().flatten(), values.next().flatten());
+        let mut values = self.values(ask, at, &self.block_keys).await?.into_iter();
+        let (events, now, upgrade) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
         let timestamp_ms = match now.as_deref().map(<[u8; 8]>::try_from) {
             None => None,
             Some(Ok(bytes)) => Some(u64::from_le_bytes(bytes)).filter(|ms| *ms > 0),
@@ -149,18 +180,33 @@ impl Inner {
         if at.number == 0 {
             // No events are kept for the genesis; an empty list is one zero byte.
             let events = events.unwrap_or_else(|| Bytes::from_static(&[0]));
-            return Ok(BlockState { events, timestamp_ms });
+            return Ok(BlockState { events, timestamp_ms, upgrade });
         }
         let events = events.ok_or_else(|| lying("no events in its state".to_owned()))?;
-        let now = timestamp_ms.ok_or_else(|| lying("no timestamp in its state".to_owned()))?;
+        if timestamp_ms.is_none() {
+            return Err(lying("no timestamp in its state".to_owned()));
+        }
+        Ok(BlockState { events, timestamp_ms, upgrade })
+    }
+
+    /// Refuses a time before the parent's.
+    fn check_time(&self, ask: Ask<'_>, at: &BlockRef, timestamp_ms: Option<u64>) -> Result<(), SourceError> {
+        let Some(now) = timestamp_ms else { return Ok(()) };
         if let Some(before) = self.timestamps.get(&at.parent_hash)
             && now < before
         {
-            return Err(lying(format!("its timestamp {now} is before its parent's {before}")));
+            let message = format!("its timestamp {now} is before its parent's {before}");
+            return Err(ask.lying(BlockId::Number(at.number), message));
         }
         self.timestamps.insert(at.hash, now);
-        Ok(BlockState { events, timestamp_ms })
+        Ok(())
     }
+}
+
+/// What is read of the state of every block: its events, its time, and the name and version of the runtime that wrote it.
+pub(super) fn block_keys() -> [Bytes; 3] {
+    [("System", "Events"), ("Timestamp", "Now"), ("System", "LastRuntimeUpgrade")]
+        .map(|(pallet, item)| Bytes::copy_from_slice(&storage_prefix(pallet, item)))
 }
 
 /// Whether extrinsics, events and runtime belong together.
@@ -193,4 +239,5 @@ impl Fit {
 struct BlockState {
     events: Bytes,
     timestamp_ms: Option<u64>,
+    upgrade: Option<Bytes>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jsonrpsee::client_transport::ws::WsTransportClientBuilder;
 use jsonrpsee::core::client::Client;
+use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::http_client::HttpClientBuilder;
 use rustls::pki_types::ServerName;
 use serde_json::value::RawValue;
@@ -17,7 +18,7 @@ use super::RpcOptions;
 use super::endpoint::{Endpoint, Transport};
 use super::failure::ConnectionError;
 use super::http::Lenient;
-use super::link::{Carrier, Http, Link};
+use super::link::{Carrier, Http, Link, Socket};
 use super::{tls, wire};
 use crate::chain::BlockHash;
 
@@ -81,6 +82,7 @@ impl Dial<'_> {
             .request_timeout(self.longest())
             .connect_timeout(later(self.options.connect_timeout))
             .with_custom_cert_store(tls::client_config().map_err(ConnectionError::TlsSetup)?)
+            .set_rpc_middleware(RpcServiceBuilder::new())
             .set_http_middleware(
                 tower::ServiceBuilder::new().layer_fn(move |backend| Lenient::new(backend, max_response)),
             )
@@ -88,7 +90,7 @@ impl Dial<'_> {
             .map_err(ConnectionError::Client)
     }
 
-    async fn web_socket(&self, tls: bool) -> Result<Client, ConnectionError> {
+    async fn web_socket(&self, tls: bool) -> Result<Socket, ConnectionError> {
         // The stream is made here and not by jsonrpsee, which looks names up in a blocking call that no deadline ends.
         let port = self.endpoint.port();
         let stream = match self.endpoint.host() {
@@ -113,7 +115,7 @@ impl Dial<'_> {
         self.handshake(connector.connect(name, stream).await.map_err(ConnectionError::Tls)?).await
     }
 
-    async fn handshake<S>(&self, stream: S) -> Result<Client, ConnectionError>
+    async fn handshake<S>(&self, stream: S) -> Result<Socket, ConnectionError>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -129,6 +131,7 @@ impl Dial<'_> {
             .map_err(ConnectionError::Handshake)?;
         Ok(Client::builder()
             .request_timeout(self.longest())
+            .set_rpc_middleware(RpcServiceBuilder::new())
             .max_concurrent_requests(self.options.max_in_flight.max(1024))
             .max_buffer_capacity_per_subscription(NOTIFICATIONS)
             .enable_ws_ping(Default::default())

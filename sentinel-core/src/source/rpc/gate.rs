@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 /// How many are under way at once at first.
-const START: usize = 64;
+const START: usize = 128;
 /// What is left of the number at once after an answer that came too late, or "too many requests".
 const FEWER: f64 = 0.5;
 /// What a good answer adds to the number at once, at least.

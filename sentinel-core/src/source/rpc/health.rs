@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::jitter::jittered;
+use crate::jitter::jittered;
 use crate::source::SourceError;
 
 /// The first pause between two attempts to connect.

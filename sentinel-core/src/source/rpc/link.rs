@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{Either, select};
+use jsonrpsee::async_client::RpcService;
 use jsonrpsee::core::client::{Client, ClientT, Error as ClientError, SubscriptionClientT};
 use jsonrpsee::core::traits::ToRpcParams;
-use jsonrpsee::http_client::{HttpClient, RpcLogger, RpcService};
+use jsonrpsee::http_client::{HttpClient, RpcService as HttpService};
 use serde_json::value::RawValue;
 use subxt_rpcs::client::{RawRpcFuture, RawRpcSubscription};
 use subxt_rpcs::{Error as RpcError, RpcClientT, UserError};
@@ -19,11 +20,13 @@ use tokio::time::{Instant, timeout};
 use super::failure::{ConnectionError, into_rpc};
 use super::http::Lenient;
 
-pub(super) type Http = HttpClient<RpcLogger<RpcService<Lenient>>>;
+// Neither logs: jsonrpsee's logger writes every request and answer as JSON once more, whether anybody reads the log or not.
+pub(super) type Socket = Client<RpcService>;
+pub(super) type Http = HttpClient<HttpService<Lenient>>;
 
 /// What carries the requests.
 pub(super) enum Carrier {
-    WebSocket(Client),
+    WebSocket(Socket),
     Http(Http),
 }
 

@@ -21,11 +21,11 @@ use super::failure::ConnectionError;
 use super::gate::{Gate, Permit};
 use super::health::Health;
 use super::horizon::Horizon;
-use super::jitter::jittered;
 use super::link::{Link, Shared};
 use super::state::Manners;
 use super::stats::{Counters, EndpointStats};
 use crate::chain::BlockHash;
+use crate::jitter::jittered;
 use crate::source::SourceError;
 
 /// The first pause before a node that said "too many" or "busy" is asked again; it doubles.

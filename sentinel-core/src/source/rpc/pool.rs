@@ -11,11 +11,11 @@ use super::RpcOptions;
 use super::ask::Ask;
 use super::budget::Budget;
 use super::endpoint::Endpoint;
-use super::jitter::jittered;
 use super::keeper::Keeper;
 use super::node::Node;
 use super::stats::EndpointStats;
 use crate::chain::BlockHash;
+use crate::jitter::jittered;
 use crate::source::SourceError;
 
 /// Endpoints that a list may have.

@@ -49,6 +49,9 @@ pub(super) struct Runtimes {
     /// The newest used at the back.
     by_version: Mutex<VecDeque<(VersionKey, Slot)>>,
     versions: Recent<VersionKey>,
+    /// What `System.LastRuntimeUpgrade` says in the state of blocks that a version wrote; without one where it does not
+    /// tell versions apart.
+    upgrades: Mutex<VecDeque<(Bytes, Option<VersionKey>)>>,
     /// Version and digest of runtimes that a block did not fit, although their metadata was asked for once more.
     in_vain: Mutex<VecDeque<(VersionKey, [u8; 32])>>,
     /// Who doubts a runtime has the turn, so that many readers at once ask once.
@@ -60,6 +63,7 @@ impl Runtimes {
         Self {
             by_version: Mutex::default(),
             versions: Recent::new(),
+            upgrades: Mutex::default(),
             in_vain: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
@@ -77,8 +81,66 @@ impl Runtimes {
     /// The runtime in the state after `at`. Readers that come while it is downloaded wait for that one download.
     pub(super) async fn at(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         let version = self.version(ask, at).await?;
-        let slot = self.slot(&version);
-        slot.get_or_try_init(|| async { download(ask, at, &version).await.map(Arc::new) }).await.cloned()
+        self.of(ask, at, &version).await
+    }
+
+    /// The runtime in the state after `parent`, which wrote the block whose state has this `System.LastRuntimeUpgrade`.
+    /// Only the first block of each runtime asks for the version.
+    pub(super) async fn writer(
+        &self,
+        ask: Ask<'_>,
+        parent: &BlockRef,
+        upgrade: Option<&Bytes>,
+    ) -> Result<Arc<Runtime>, SourceError> {
+        let version = match upgrade.and_then(|upgrade| self.version_of(upgrade)) {
+            Some(version) => {
+                self.versions.insert(parent.hash, version.clone());
+                version
+            }
+            None => {
+                let version = self.version(ask, parent).await?;
+                if let Some(upgrade) = upgrade {
+                    self.learn(upgrade, &version);
+                }
+                version
+            }
+        };
+        self.of(ask, parent, &version).await
+    }
+
+    async fn of(&self, ask: Ask<'_>, at: &BlockRef, version: &VersionKey) -> Result<Arc<Runtime>, SourceError> {
+        let slot = self.slot(version);
+        slot.get_or_try_init(|| async { download(ask, at, version).await.map(Arc::new) }).await.cloned()
+    }
+
+    fn version_of(&self, upgrade: &Bytes) -> Option<VersionKey> {
+        lock(&self.upgrades).iter().find(|(known, _)| known == upgrade).and_then(|(_, version)| version.clone())
+    }
+
+    /// Takes note of the version that wrote a block with this `System.LastRuntimeUpgrade`.
+    fn learn(&self, upgrade: &Bytes, version: &VersionKey) {
+        let mut upgrades = lock(&self.upgrades);
+        match upgrades.iter_mut().find(|(known, _)| known == upgrade) {
+            Some((_, known)) if known.as_ref() == Some(version) => {}
+            // It says the same of two.
+            Some((_, known)) => *known = None,
+            None => {
+                if upgrades.len() == KEPT {
+                    upgrades.pop_front();
+                }
+                // The state may speak of another runtime: of an older one where code was put in without an upgrade.
+                upgrades.push_back((upgrade.clone(), version.is_named(upgrade).then(|| version.clone())));
+            }
+        }
+    }
+
+    /// Versions that share name and number are not told apart by what the state says.
+    fn unlearn(&self, version: &VersionKey) {
+        for (upgrade, known) in &mut *lock(&self.upgrades) {
+            if version.is_named(upgrade) {
+                *known = None;
+            }
+        }
     }
 
     async fn version(&self, ask: Ask<'_>, at: &BlockRef) -> Result<VersionKey, SourceError> {
@@ -111,6 +173,9 @@ impl Runtimes {
         }
         self.versions.remove(&at.hash);
         let now = self.version(ask, at).await?;
+        if now != version {
+            self.unlearn(&version);
+        }
         let runtime = Arc::new(download(ask, at, &now).await?);
         if !fits(&runtime) {
             let mut in_vain = lock(&self.in_vain);
@@ -135,6 +200,7 @@ impl Runtimes {
             lock(&self.in_vain).retain(|(of, _)| *of != version);
         }
         self.versions.remove(&at.hash);
+        lock(&self.upgrades).clear();
     }
 }
 

@@ -24,6 +24,8 @@ const BATCHES_AT_ONCE: usize = 4;
 pub(super) struct Manners {
     /// `state_queryStorageAt` is not served.
     no_batches: AtomicBool,
+    /// `chain_getBlockHash` takes no lists.
+    no_lists: AtomicBool,
     /// Keys per `state_getKeysPaged`.
     page: Portion,
     /// Keys per `state_queryStorageAt`.
@@ -32,7 +34,20 @@ pub(super) struct Manners {
 
 impl Manners {
     pub(super) fn new(page: usize, batch: usize) -> Self {
-        Self { no_batches: AtomicBool::new(false), page: Portion::new(page), batch: Portion::new(batch) }
+        Self {
+            no_batches: AtomicBool::new(false),
+            no_lists: AtomicBool::new(false),
+            page: Portion::new(page),
+            batch: Portion::new(batch),
+        }
+    }
+
+    pub(super) fn no_lists(&self) -> bool {
+        self.no_lists.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lists_refused(&self) {
+        self.no_lists.store(true, Ordering::Relaxed);
     }
 }
 

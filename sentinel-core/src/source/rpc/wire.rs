@@ -1,6 +1,7 @@
 //! The JSON of the legacy methods, read straight into bytes.
 
 use bytes::Bytes;
+use parity_scale_codec::{Compact, Encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -36,6 +37,19 @@ impl Params {
     pub(super) fn number(mut self, value: u64) -> Self {
         self.next();
         self.0.push_str(itoa::Buffer::new().format(value));
+        self
+    }
+
+    pub(super) fn numbers(mut self, values: impl IntoIterator<Item = u64>) -> Self {
+        self.next();
+        self.0.push('[');
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            self.0.push_str(itoa::Buffer::new().format(value));
+        }
+        self.0.push(']');
         self
     }
 
@@ -116,6 +130,12 @@ pub(super) fn bytes(raw: &RawValue) -> Result<Option<Bytes>, Malformed> {
 pub(super) fn hash(raw: &RawValue) -> Result<Option<BlockHash>, Malformed> {
     let text: Option<&str> = serde_json::from_str(raw.get())?;
     text.map(hash_of).transpose()
+}
+
+/// A list of block hashes, each of which may be `null`.
+pub(super) fn hashes(raw: &RawValue) -> Result<Vec<Option<BlockHash>>, Malformed> {
+    let texts: Vec<Option<&str>> = serde_json::from_str(raw.get())?;
+    texts.into_iter().map(|text| text.map(hash_of).transpose()).collect()
 }
 
 /// A text.
@@ -241,6 +261,13 @@ pub(super) struct VersionKey {
     pub(super) impl_version: u32,
 }
 
+impl VersionKey {
+    /// Whether it is what `System.LastRuntimeUpgrade` speaks of: a compact version and a name.
+    pub(super) fn is_named(&self, upgrade: &[u8]) -> bool {
+        (Compact(self.spec_version), &self.spec_name).encode() == upgrade
+    }
+}
+
 /// The answer of `state_getRuntimeVersion`.
 pub(super) fn version(raw: &RawValue) -> Result<VersionKey, Malformed> {
     Ok(serde_json::from_str(raw.get())?)
@@ -256,8 +283,8 @@ mod tests {
 
     #[test]
     fn parameters_are_json() {
-        let params = Params::new().text("a\"b").hex(&[1, 255]).null().number(7).hexes(&[[1u8], [2]]);
-        assert_eq!(params.build().unwrap().unwrap().get(), r#"["a\"b","0x01ff",null,7,["0x01","0x02"]]"#);
+        let params = Params::new().text("a\"b").hex(&[1, 255]).null().number(7).hexes(&[[1u8], [2]]).numbers(8..=9);
+        assert_eq!(params.build().unwrap().unwrap().get(), r#"["a\"b","0x01ff",null,7,["0x01","0x02"],[8,9]]"#);
         assert!(Params::new().build().unwrap().is_none());
     }
 

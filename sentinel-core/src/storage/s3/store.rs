@@ -12,7 +12,8 @@ use object_store::path::Path;
 use object_store::{Attribute, Attributes, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions};
 
 use super::failure::Failure;
-use crate::storage::patience::{Patience, random};
+use crate::jitter::random;
+use crate::storage::patience::Patience;
 use crate::storage::{Key, ObjectInfo, PutMode, StorageError};
 
 /// The metadata in which an object names the put that wrote it.

@@ -1,0 +1,105 @@
+//! The hashes of finalized heights, asked for in lists by whoever reads along the chain.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::ask::Ask;
+use crate::chain::BlockHash;
+use crate::source::SourceError;
+
+/// Heights in a list: the answer is about 18 KB.
+const LIST: u64 = 256;
+
+/// Lists that are kept: more than the blocks that anybody reads at once.
+const KEPT: usize = 16;
+
+/// A list, empty where it was not asked for yet.
+type Hashes = Arc<OnceCell<Vec<BlockHash>>>;
+
+/// See the module. Only what is final is kept: the hash at any other height may change.
+#[derive(Debug, Default)]
+pub(super) struct Heights {
+    finalized: AtomicU64,
+    /// The height that was asked for last, plus one.
+    last: AtomicU64,
+    /// By the first height divided by [`LIST`], the newest used at the back.
+    lists: Mutex<VecDeque<(u64, Hashes)>>,
+}
+
+impl Heights {
+    /// Takes note of a finalized head.
+    pub(super) fn finalized(&self, number: u64) {
+        self.finalized.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// The hash at a height.
+    ///
+    /// A height near the one before is taken for one of many, and those beside it are asked for with it. What comes is
+    /// not believed: whoever reads the block compares, and [`doubt`](Self::doubt)s it where it does not fit.
+    pub(super) async fn hash(&self, ask: Ask<'_>, number: u64) -> Result<Option<BlockHash>, SourceError> {
+        if u32::try_from(number).is_err() {
+            // Heights of this chain are 32 bits on the wire: nodes refuse the parameter instead of answering null.
+            return Ok(None);
+        }
+        let last = self.last.swap(number + 1, Ordering::Relaxed);
+        let is_near = last > 0 && number.abs_diff(last - 1) <= LIST;
+        if is_near
+            && number <= self.finalized.load(Ordering::Relaxed)
+            && let Some(hashes) = self.list(ask, number / LIST).await?
+            // It ends where the chain did when it was asked for.
+            && let Some(hash) = hashes.get().and_then(|hashes| hashes.get((number % LIST) as usize))
+        {
+            return Ok(Some(*hash));
+        }
+        ask.hash_at(number).await
+    }
+
+    /// Asks for the hashes after those of the list that `number` begins, so that nobody waits for them. A failure shows
+    /// when they are needed.
+    pub(super) async fn look_ahead(&self, ask: Ask<'_>, number: u64) {
+        if number.is_multiple_of(LIST)
+            && let Err(error) = self.list(ask, number / LIST + 1).await
+        {
+            tracing::debug!(number, %error, "no hashes ahead");
+        }
+    }
+
+    /// A list, asked for if it is not there; `None` where none of it is final, or the endpoint gives none.
+    async fn list(&self, ask: Ask<'_>, list: u64) -> Result<Option<Hashes>, SourceError> {
+        let first = list * LIST;
+        let last = (first + (LIST - 1)).min(self.finalized.load(Ordering::Relaxed));
+        if last < first || ask.node.manners.no_lists() {
+            return Ok(None);
+        }
+        let hashes = self.slot(list);
+        let asked = hashes.get_or_try_init(|| async { ask.hashes_at(first..=last).await.map_err(Some)?.ok_or(None) });
+        match asked.await {
+            Ok(_) => Ok(Some(Arc::clone(&hashes))),
+            Err(Some(error)) => Err(error),
+            Err(None) => Ok(None),
+        }
+    }
+
+    /// Forgets what was said of a height, and of those beside it.
+    pub(super) fn doubt(&self, number: u64) {
+        self.lock().retain(|(list, _)| *list != number / LIST);
+    }
+
+    fn slot(&self, list: u64) -> Hashes {
+        let mut lists = self.lock();
+        let known = lists.iter().position(|(of, _)| *of == list).and_then(|index| lists.remove(index));
+        let hashes = known.map_or_else(Hashes::default, |(_, hashes)| hashes);
+        if lists.len() == KEPT {
+            lists.pop_front();
+        }
+        lists.push_back((list, Arc::clone(&hashes)));
+        hashes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Hashes)>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
