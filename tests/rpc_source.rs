@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future};
 use sentinel_core::chain::Finality;
-use sentinel_core::source::{BlockSource, MemoryBlock, MemorySource};
+use sentinel_core::source::{BlockSource, MemoryBlock, MemorySource, SourceError};
 use sentinel_support::node::{Answer, Node, NodeOptions};
 use sentinel_support::rpc::{BOTH, connect, connect_by};
 use sentinel_support::{chains, runtimes};
@@ -169,7 +169,95 @@ async fn a_block_takes_few_requests() -> Outcome {
     source.block(2.into()).await?;
     node.forget_calls();
     source.block(3.into()).await?;
-    assert_eq!(node.calls().len(), 4, "{:?}", node.counts());
+    assert_eq!(node.calls().len(), 3, "{:?}", node.counts());
+    Ok(())
+}
+
+/// A made-up chain so long, all of it final.
+async fn long(blocks: u64) -> Result<(MemorySource, Node), Box<dyn Error>> {
+    let chain = MemorySource::new("long", runtimes::raonet_218());
+    for number in 1..=blocks {
+        let mut block = chains::block(number);
+        block.changes.push(chains::last_upgrade(&runtimes::raonet_218()));
+        chain.push(block);
+    }
+    let node = Node::serve(Arc::new(chain.clone())).await?;
+    Ok((chain, node))
+}
+
+#[tokio::test]
+async fn blocks_in_a_row_take_two_requests_each() -> Outcome {
+    let (chain, node) = long(600).await?;
+    let source = connect(&node).await?;
+    source.head(Finality::Finalized).await?;
+    node.forget_calls();
+    for number in 1..=600 {
+        let block = source.block(number.into()).await?;
+        assert_eq!(block.header.hash, chain.header(number.into()).await?.hash);
+    }
+    let counts = node.counts();
+    assert_eq!((counts["chain_getBlock"], counts["state_queryStorageAt"]), (600, 600));
+    // One for the first, then lists; the version of the first block tells that of the others.
+    assert_eq!((counts["chain_getBlockHash"], counts["state_getRuntimeVersion"]), (4, 1), "{counts:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_node_without_lists_of_hashes_is_asked_for_a_list_once() -> Outcome {
+    for answer in [Answer::error(-32602, "Invalid params"), Answer::null(), Answer::Value("0x00".into())] {
+        let (chain, node) = long(8).await?;
+        let source = connect(&node).await?;
+        source.head(Finality::Finalized).await?;
+        source.block(1.into()).await?;
+        node.forget_calls();
+        node.script_once("chain_getBlockHash", answer);
+        for number in 2..=8 {
+            assert_eq!(source.block(number.into()).await?.header.hash, chain.header(number.into()).await?.hash);
+        }
+        assert_eq!(node.count("chain_getBlockHash"), 8, "{:?}", node.calls());
+    }
+    Ok(())
+}
+
+/// A hash in a list that is another block's is found out, and asked for again.
+#[tokio::test]
+async fn a_wrong_hash_in_a_list_is_not_kept() -> Outcome {
+    let (chain, node) = long(8).await?;
+    let source = connect(&node).await?;
+    source.head(Finality::Finalized).await?;
+    source.block(1.into()).await?;
+    node.script_once(
+        "chain_getBlockHash",
+        Answer::edited(|mut hashes| {
+            hashes[5] = hashes[4].clone();
+            hashes
+        }),
+    );
+    let error = source.block(5.into()).await.expect_err("the block of another height");
+    assert!(matches!(error, SourceError::Lying { .. }), "{error}");
+    assert_eq!(source.block(5.into()).await?.header.hash, chain.header(5.into()).await?.hash);
+    Ok(())
+}
+
+/// Code that is put in without a new number: what the state says of the runtime does not tell the two apart.
+#[tokio::test]
+async fn a_runtime_that_the_state_does_not_name_is_found_all_the_same() -> Outcome {
+    let longer = runtimes::with_longer_events(runtimes::RAONET_218_V14, 300, 2);
+    let old = runtimes::raonet_218();
+    let chain = MemorySource::new("put in without an upgrade", old.clone());
+    for number in 1..=6 {
+        let more = if number > 3 { 2 } else { 0 };
+        let mut block = chains::block_with_longer_events(number, more);
+        block.changes.push(chains::last_upgrade(&old));
+        block.upgrade = (number == 3).then(|| longer.clone());
+        chain.push(block);
+    }
+    let node = Node::serve(Arc::new(chain.clone())).await?;
+    let source = connect(&node).await?;
+    for number in 1..=6 {
+        let block = source.block(number.into()).await?;
+        assert_eq!(block.runtime.digest(), chain.block(number.into()).await?.runtime.digest(), "block {number}");
+    }
     Ok(())
 }
 

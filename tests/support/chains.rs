@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parity_scale_codec::{Compact, Encode};
 use sentinel_core::conformance::ChainFacts;
-use sentinel_core::decode::storage_prefix;
+use sentinel_core::decode::{Runtime, storage_prefix};
 use sentinel_core::source::{MemoryBlock, MemorySource, SimSource, SourceError};
 
 use crate::runtimes;
@@ -25,6 +25,13 @@ pub fn tempo_key(netuid: u16) -> Bytes {
     let mut key = storage_prefix("SubtensorModule", "Tempo").to_vec();
     key.extend_from_slice(&netuid.to_le_bytes());
     key.into()
+}
+
+/// What the first block of a runtime leaves in the state: `System.LastRuntimeUpgrade`, with number and name.
+pub fn last_upgrade(runtime: &Runtime) -> (Bytes, Option<Bytes>) {
+    let version = runtime.version();
+    let value = (Compact(version.spec_version), &version.spec_name).encode();
+    (Bytes::copy_from_slice(&storage_prefix("System", "LastRuntimeUpgrade")), Some(value.into()))
 }
 
 /// The next block of a made-up chain: a remark, a new account, one changed value. It decodes with every runtime.
@@ -55,13 +62,17 @@ pub fn upgrading(subnets: u16) -> (MemorySource, ChainFacts) {
         ..MemoryBlock::default()
     };
     let source = MemorySource::with_genesis("made up", runtimes::raonet_218(), genesis);
+    let mut writer = runtimes::raonet_218();
     for number in 1..=20 {
-        let upgrade = match number {
+        let mut block = block(number);
+        block.changes.push(last_upgrade(&writer));
+        block.upgrade = match number {
             7 => Some(runtimes::subtensor_461()),
             13 => Some(runtimes::finney_393()),
             _ => None,
         };
-        let at = source.push(MemoryBlock { upgrade, ..block(number) });
+        writer = block.upgrade.clone().unwrap_or(writer);
+        let at = source.push(block);
         source.record_call(&at, "SubnetInfoRuntimeApi_get_subnets_info", &[], number.to_le_bytes().to_vec());
         source.record_missing_call(&at, "NoSuchApi_nothing");
     }
@@ -124,6 +135,7 @@ impl SixSpecs {
         let mut spec = 0;
         for number in 1..=last {
             let mut block = block_with_longer_events(number, runtimes[spec].1);
+            block.changes.push(last_upgrade(&runtimes[spec].0));
             if undecodable.contains(&number) {
                 // One event that says it is of the pallet with index 255.
                 block.events = Bytes::from_static(&[1 << 2, 0, 0, 0, 0, 0, 255, 255, 0]);

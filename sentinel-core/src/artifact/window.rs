@@ -60,7 +60,7 @@ use super::part::Part;
 use super::{ArtifactError, NetworkWord};
 use crate::chain::BlockRef;
 use crate::source::ChainIdentity;
-use crate::storage::{Key, PutMode, Storage};
+use crate::storage::{Key, PutMode, Storage, StorageError};
 
 pub use manifest::{Check, Covered, FORMAT, ObjectEntry, WindowManifest};
 use merge::{Merged, merge};
@@ -169,22 +169,22 @@ pub struct SealedArtifact {
 
 impl SealedArtifact {
     /// Writes the files, and the manifest when all of them are there. To repeat it does no harm.
-    pub async fn store(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
+    pub async fn store(&self, storage: &dyn Storage) -> Result<(), StorageError> {
         self.store_files(storage).await?;
         self.store_manifest(storage).await
     }
 
     /// Writes the files, some at once: nobody sees them before there is a manifest.
-    pub async fn store_files(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
+    pub async fn store_files(&self, storage: &dyn Storage) -> Result<(), StorageError> {
         let objects = self.objects.iter().map(Ok);
         let put = async |(key, bytes): &(Key, Bytes)| storage.put(key, bytes.clone(), PutMode::Overwrite).await;
-        Ok(stream::iter(objects).try_for_each_concurrent(AT_ONCE, put).await?)
+        stream::iter(objects).try_for_each_concurrent(AT_ONCE, put).await
     }
 
     /// Writes the manifest: after the files.
-    pub async fn store_manifest(&self, storage: &dyn Storage) -> Result<(), ArtifactError> {
+    pub async fn store_manifest(&self, storage: &dyn Storage) -> Result<(), StorageError> {
         let (key, bytes) = &self.manifest;
-        Ok(storage.put(key, bytes.clone(), PutMode::Overwrite).await?)
+        storage.put(key, bytes.clone(), PutMode::Overwrite).await
     }
 
     /// Bytes of all files together.

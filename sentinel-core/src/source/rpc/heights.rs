@@ -83,9 +83,10 @@ impl Heights {
         }
     }
 
-    /// Forgets what was said of a height, and of those beside it.
+    /// Forgets what a list said of a height, and of those beside it.
     pub(super) fn doubt(&self, number: u64) {
-        self.lock().retain(|(list, _)| *list != number / LIST);
+        let is_in = |hashes: &Hashes| hashes.get().is_some_and(|hashes| (number % LIST) < hashes.len() as u64);
+        self.lock().retain(|(list, hashes)| *list != number / LIST || !is_in(hashes));
     }
 
     fn slot(&self, list: u64) -> Hashes {

@@ -43,6 +43,7 @@ impl Follow for Finalized<'_> {
         if let Some(last) = self.last
             && reference.parent_hash != last.hash
         {
+            self.inner.heights.doubt(reference.number);
             return Err(mismatch(self.inner, last, reference).await);
         }
         self.last = Some(reference);
