@@ -22,6 +22,7 @@ mod pool;
 mod portion;
 mod recent;
 mod runtimes;
+mod socket;
 mod state;
 mod stats;
 mod tls;

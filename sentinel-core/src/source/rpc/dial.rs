@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsonrpsee::client_transport::ws::WsTransportClientBuilder;
-use jsonrpsee::core::client::Client;
 use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::http_client::HttpClientBuilder;
 use rustls::pki_types::ServerName;
@@ -18,15 +17,13 @@ use super::RpcOptions;
 use super::endpoint::{Endpoint, Transport};
 use super::failure::ConnectionError;
 use super::http::Lenient;
-use super::link::{Carrier, Http, Link, Socket};
+use super::link::{Carrier, Http, Link};
+use super::socket::Socket;
 use super::{tls, wire};
 use crate::chain::BlockHash;
 
 /// The first question on a link: the hash of block 0.
 pub(super) const GREETING: &str = "chain_getBlockHash";
-
-/// Notifications that wait for a reader at most. Each only says that there is something new.
-const NOTIFICATIONS: usize = 16;
 
 /// Deadlines for the libraries below: later than ours, so that ours decides and says what was waited for.
 fn later(deadline: Duration) -> Duration {
@@ -129,13 +126,7 @@ impl Dial<'_> {
             .build_with_stream(url, stream)
             .await
             .map_err(ConnectionError::Handshake)?;
-        Ok(Client::builder()
-            .request_timeout(self.longest())
-            .set_rpc_middleware(RpcServiceBuilder::new())
-            .max_concurrent_requests(self.options.max_in_flight.max(1024))
-            .max_buffer_capacity_per_subscription(NOTIFICATIONS)
-            .enable_ws_ping(Default::default())
-            .build_with_tokio(sender, receiver))
+        Ok(Socket::new(sender, receiver))
     }
 }
 

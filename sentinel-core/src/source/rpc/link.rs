@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{Either, select};
-use jsonrpsee::async_client::RpcService;
-use jsonrpsee::core::client::{Client, ClientT, Error as ClientError, SubscriptionClientT};
+use jsonrpsee::core::client::{ClientT, Error as ClientError};
 use jsonrpsee::core::traits::ToRpcParams;
 use jsonrpsee::http_client::{HttpClient, RpcService as HttpService};
 use serde_json::value::RawValue;
@@ -19,9 +18,9 @@ use tokio::time::{Instant, timeout};
 
 use super::failure::{ConnectionError, into_rpc};
 use super::http::Lenient;
+use super::socket::Socket;
 
-// Neither logs: jsonrpsee's logger writes every request and answer as JSON once more, whether anybody reads the log or not.
-pub(super) type Socket = Client<RpcService>;
+/// Without jsonrpsee's logger: it writes every request and answer as JSON once more, whether anybody reads the log or not.
 pub(super) type Http = HttpClient<HttpService<Lenient>>;
 
 /// What carries the requests.
@@ -76,7 +75,7 @@ impl Link {
 
     pub(super) fn is_open(&self) -> bool {
         let connected = match &self.carrier {
-            Carrier::WebSocket(client) => client.is_connected(),
+            Carrier::WebSocket(socket) => socket.is_open(),
             Carrier::Http(_) => true,
         };
         connected && self.hung.borrow().is_none()
@@ -125,7 +124,7 @@ impl Link {
         let mut hung = self.hung.subscribe();
         let answer = async {
             match &self.carrier {
-                Carrier::WebSocket(client) => client.request(method, Params(params)).await,
+                Carrier::WebSocket(socket) => socket.request(method, params.as_deref()).await,
                 Carrier::Http(client) => client.request(method, Params(params)).await,
             }
         };
@@ -160,11 +159,11 @@ impl Link {
         params: Option<Box<RawValue>>,
         undo: &str,
     ) -> Result<RawRpcSubscription, RpcError> {
-        let Carrier::WebSocket(client) = &self.carrier else {
+        let Carrier::WebSocket(socket) = &self.carrier else {
             return Err(RpcError::User(UserError::method_not_found()));
         };
         let within = self.request_timeout;
-        let subscription = timeout(within, client.subscribe::<Box<RawValue>, _>(method, Params(params), undo))
+        let subscription = timeout(within, socket.subscribe(method, params.as_deref(), undo))
             .await
             .map_err(|_| into_rpc(ConnectionError::RequestTimeout { method: method.to_owned(), within }))?
             .map_err(|error| into_rpc(ConnectionError::Client(error)))?;
@@ -174,7 +173,7 @@ impl Link {
         let link = Arc::clone(&self);
         let items = subscription.map(move |item| {
             link.alive();
-            item.map_err(|error| into_rpc(ConnectionError::Client(error.into())))
+            Ok(item)
         });
         Ok(RawRpcSubscription { stream: Box::pin(items.take_until(Box::pin(over))), id: None })
     }

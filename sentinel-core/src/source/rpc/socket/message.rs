@@ -1,0 +1,148 @@
+//! JSON-RPC 2.0 as text.
+
+use std::borrow::Cow;
+
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// What a node sent.
+#[derive(Debug)]
+pub(super) enum Message<'a> {
+    Answer {
+        id: u64,
+        answer: Result<Box<RawValue>, ErrorObjectOwned>,
+    },
+    Notification {
+        subscription: &'a str,
+        item: Box<RawValue>,
+    },
+    /// An answer to an id that we give to no request.
+    Stranger(String),
+    /// Something that is not for us.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<ErrorObject<'a>>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Params<'a> {
+    #[serde(borrow)]
+    subscription: &'a RawValue,
+    #[serde(borrow)]
+    result: &'a RawValue,
+}
+
+/// A key that is there, be it `null`.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(input).map(Some)
+}
+
+/// A request.
+pub(super) fn write(id: u64, method: &str, params: Option<&RawValue>) -> String {
+    let params = params.map_or("[]", RawValue::get);
+    let mut text = String::with_capacity(params.len() + method.len() + 64);
+    text.push_str(r#"{"jsonrpc":"2.0","id":"#);
+    text.push_str(itoa::Buffer::new().format(id));
+    text.push_str(r#","method":"#);
+    text.push_str(&serde_json::Value::from(method).to_string());
+    text.push_str(r#","params":"#);
+    text.push_str(params);
+    text.push('}');
+    text
+}
+
+/// What the text says.
+pub(super) fn read(text: &[u8]) -> Result<Message<'_>, serde_json::Error> {
+    // A list would be taken for the fields of an object in their order.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(serde_json::Error::custom("not a JSON-RPC message"));
+    }
+    let wire: Wire<'_> = serde_json::from_slice(text)?;
+    if wire.method.is_some() {
+        let params = wire.params.map(|params| serde_json::from_str::<Params<'_>>(params.get()));
+        return Ok(match params {
+            Some(Ok(params)) => {
+                Message::Notification { subscription: params.subscription.get(), item: params.result.to_owned() }
+            }
+            _ => Message::Other,
+        });
+    }
+    let Some(id) = wire.id else { return Err(serde_json::Error::custom("neither an answer nor a notification")) };
+    let Ok(id) = id.get().parse() else { return Ok(Message::Stranger(id.get().to_owned())) };
+    let answer = match (wire.error, wire.result) {
+        (Some(error), None) => Err(error.into_owned()),
+        (None, Some(result)) => Ok(result.to_owned()),
+        _ => return Err(serde_json::Error::custom("an answer needs a result or an error")),
+    };
+    Ok(Message::Answer { id, answer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_json() {
+        let params = RawValue::from_string("[1]".to_owned()).unwrap();
+        assert_eq!(write(7, "a\"b", Some(&params)), r#"{"jsonrpc":"2.0","id":7,"method":"a\"b","params":[1]}"#);
+        assert_eq!(write(0, "m", None), r#"{"jsonrpc":"2.0","id":0,"method":"m","params":[]}"#);
+    }
+
+    fn answer(text: &str) -> Result<String, i32> {
+        match read(text.as_bytes()).unwrap() {
+            Message::Answer { id: 7, answer } => answer.map(|raw| raw.get().to_owned()).map_err(|error| error.code()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn answers_are_results_or_errors() {
+        assert_eq!(answer(r#"{"jsonrpc":"2.0","id":7,"result":{"a":[1]}}"#), Ok(r#"{"a":[1]}"#.to_owned()));
+        assert_eq!(answer(r#" {"result":null,"id":7}"#), Ok("null".to_owned()));
+        assert_eq!(answer(r#"{"id":7,"result":"x","error":null}"#), Ok("\"x\"".to_owned()));
+        assert_eq!(answer(r#"{"id":7,"error":{"code":-32000,"message":"no"}}"#), Err(-32000));
+    }
+
+    #[test]
+    fn notifications_name_their_subscription() {
+        let text = br#"{"jsonrpc":"2.0","method":"m","params":{"subscription":"abc","result":{"number":"0x1"}}}"#;
+        let Message::Notification { subscription, item } = read(text).unwrap() else { panic!("a notification") };
+        assert_eq!((subscription, item.get()), (r#""abc""#, r#"{"number":"0x1"}"#));
+        assert!(matches!(read(br#"{"method":"m","params":[1]}"#), Ok(Message::Other)));
+        assert!(matches!(read(br#"{"method":"m"}"#), Ok(Message::Other)));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for text in [
+            "",
+            "7",
+            "[7,1]",
+            "{",
+            r#"{"id":7}"#,
+            r#"{"id":7,"result":1,"error":{"code":1,"message":""}}"#,
+            r#"{"id":7,"id":8,"result":1}"#,
+            r#"{"result":1}"#,
+            r#"{"id":7,"result":1}x"#,
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+        for text in [r#"{"id":null,"result":1}"#, r#"{"id":"7","result":1}"#, r#"{"id":-7,"result":1}"#] {
+            assert!(matches!(read(text.as_bytes()), Ok(Message::Stranger(_))), "{text}");
+        }
+    }
+}
