@@ -50,8 +50,10 @@
 //! ```
 
 mod ahead;
+mod best;
 mod blocks;
 mod builder;
+mod claims;
 mod detection;
 mod epochs;
 mod error;

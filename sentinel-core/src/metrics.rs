@@ -18,6 +18,10 @@ pub const DONE: &str = "sentinel_done_total";
 pub const EPOCHS: &str = "sentinel_epochs_total";
 /// Findings that sinks have taken.
 pub const FINDINGS: &str = "sentinel_findings_total";
+/// Findings that were taken back, since their block did not become final.
+pub const RETRACTED: &str = "sentinel_retracted_findings_total";
+/// The newest block that detectors were shown before it was final; of runs that follow the best chain.
+pub const BEST: &str = "sentinel_best_block";
 /// Blocks that cannot be read and were put aside.
 pub const QUARANTINED: &str = "sentinel_quarantined_blocks";
 /// Blocks of the job's range that are in no artifact yet.
@@ -44,6 +48,8 @@ pub fn describe() {
     describe_counter!(DONE, "Blocks, or subnets of a window, that were read and made safe");
     describe_counter!(EPOCHS, "Epochs that were found");
     describe_counter!(FINDINGS, "Findings that sinks have taken");
+    describe_counter!(RETRACTED, "Findings that were taken back, since their block did not become final");
+    describe_gauge!(BEST, "The newest block that detectors were shown before it was final");
     describe_gauge!(QUARANTINED, "Blocks that cannot be read and were put aside");
     describe_gauge!(MISSING, "Blocks of the job's range that are in no artifact yet");
     describe_counter!(RETRIES, "Reads that were repeated by the engine");

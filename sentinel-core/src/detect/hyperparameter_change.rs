@@ -193,6 +193,7 @@ fn finding(
             new.display()
         ),
         payload: serde_json::json!({ "netuid": netuid, "name": new.name, "unit": new.unit, "old": old.raw, "new": new.raw }),
+        retracted: false,
         subject,
         block: at,
         timestamp: block.block().timestamp_ms,

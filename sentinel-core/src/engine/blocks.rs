@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::EngineError;
 use super::ahead::Ahead;
+use super::best::{Best, Tip};
 use super::detection::Detection;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
@@ -55,12 +56,13 @@ struct Batch {
 
 /// A run over blocks.
 pub(super) struct Blocks {
-    run: Run,
-    detection: Detection,
+    pub(super) run: Run,
+    pub(super) detection: Detection,
+    pub(super) best: Best,
     open: Option<OpenWindow>,
     batch: Batch,
     /// The block before the next one, where that is known.
-    before: Option<BlockRef>,
+    pub(super) before: Option<BlockRef>,
     first: u64,
     /// The time of the newest block.
     newest_ms: Option<u64>,
@@ -74,13 +76,15 @@ const PATIENT: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 64;
 
 /// How often a live run looks how far behind it is, and how long that may take.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
+        let is_best = run.settings.best && !detection.is_empty();
         Self {
             run,
             detection,
+            best: Best::new(is_best),
             open: None,
             batch: Batch::default(),
             before: None,
@@ -237,6 +241,7 @@ impl Blocks {
         };
         self.run.report.block_start = self.first;
         self.run.report.block_end = from.saturating_sub(1);
+        self.take_up(from).await?;
         let outcome = self.follow_chain(from).await;
         self.finish(outcome).await
     }
@@ -265,6 +270,7 @@ impl Blocks {
         let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
         let stop = self.run.settings.stop.clone();
         let mut watch = tokio::time::interval(LOOK);
+        let mut tip = Tip::of(&*source);
         loop {
             // While more is ready it is made safe together; at the head each block by itself.
             let ready = blocks.next().now_or_never();
@@ -272,8 +278,13 @@ impl Blocks {
                 Some(item) => item,
                 None => {
                     self.flush().await?;
+                    self.look_for_tip(&mut tip).await;
                     tokio::select! {
                         item = blocks.next() => item,
+                        update = tip.next(), if self.best.has_room() => {
+                            self.take_update(&mut tip, update).await?;
+                            continue;
+                        }
                         () = stop.cancelled() => return Ok(()),
                         _ = watch.tick() => {
                             self.look_at_head().await;
@@ -352,9 +363,15 @@ impl Blocks {
             let expected = BlockRef { hash: at.parent_hash, ..before };
             return Err(EngineError::contradicted(&before, &expected));
         }
-        let findings = match &block.raw {
-            Some(raw) => self.detection.inspect(&*self.run.source, self.run.job.network.as_str(), raw).await?,
-            None => Vec::new(),
+        let seen = self.settled(number, Some(at)).await?;
+        let is_new = seen.is_none();
+        let findings = match (seen, &block.raw) {
+            (Some(seen), _) => seen,
+            (None, Some(raw)) => {
+                let network = self.run.job.network.as_str();
+                self.detection.inspect(&*self.run.source, network, raw).await.findings
+            }
+            (None, None) => Vec::new(),
         };
         let rows = findings.iter().map(FindingRow::of).collect::<Vec<_>>();
         let epochs = block.rows.epochs.iter().map(|row| row.netuid).collect::<BTreeSet<_>>().len() as u64;
@@ -379,7 +396,9 @@ impl Blocks {
         if self.run.job.outputs.has(Dataset::Findings) {
             self.batch.part.rows(rows)?;
         }
-        self.detection.found(findings);
+        if is_new {
+            self.detection.found(findings);
+        }
         self.before = Some(at);
         self.batch.took(number, Some(at));
         Ok(())
@@ -403,6 +422,7 @@ impl Blocks {
             events: raw.as_ref().map(|raw| crate::artifact::raw::HexBytes(raw.events.clone())),
         };
         self.before = raw.map(|raw| raw.reference());
+        self.settled(number, self.before).await?;
         self.run.state.quarantine(&block).await?;
         self.run.quarantined.insert(number, block);
         self.batch.took(number, None);
@@ -434,7 +454,7 @@ impl Blocks {
             if self.run.job.range.is_none() {
                 self.run.report.block_end = block.number;
             }
-            let cursor = Cursor { block, first: self.first, detectors: self.detection.snapshots() };
+            let cursor = Cursor { block, first: self.first, detectors: self.memory() };
             self.run.set_cursor(&cursor).await?;
         }
         self.run.meter.did(batch.count, batch.last);

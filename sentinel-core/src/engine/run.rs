@@ -347,6 +347,7 @@ fn report_of(job: &Job, simulated: bool) -> RunReport {
         skipped: 0,
         epochs: 0,
         findings: 0,
+        retracted: 0,
         quarantined: Vec::new(),
         failed: Vec::new(),
         retried: 0,
