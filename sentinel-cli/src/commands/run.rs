@@ -53,6 +53,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         .rate_limit(settings.rate_limit)
         .give_up_after(Some(settings.give_up))
         .force_refresh(settings.force_refresh)
+        .best(settings.best)
         .stop(stop.clone());
     if let Some(at_once) = args.in_flight {
         builder = builder.in_flight(at_once.get());
@@ -197,6 +198,9 @@ fn tell_report(report: &RunReport, out: &mut dyn Write) -> std::io::Result<()> {
         report.windows_written, report.bytes_written, report.windows_skipped
     )?;
     writeln!(out, "found: {} epochs, {} findings", report.epochs, report.findings)?;
+    if report.retracted > 0 {
+        writeln!(out, "taken back: {} findings of blocks that did not become final", report.retracted)?;
+    }
     if !report.quarantined.is_empty() {
         let list: Vec<String> = report.quarantined.iter().take(20).map(u64::to_string).collect();
         let more = if report.quarantined.len() > list.len() { " and more" } else { "" };

@@ -74,7 +74,7 @@ impl Claims {
         if self.0.len() == before { Ok(()) } else { self.save(state).await }
     }
 
-    /// Those of a block.
+    /// Whether there are some of this block.
     pub(super) fn has(&self, hash: &BlockHash) -> bool {
         self.0.iter().any(|finding| finding.block.hash == *hash)
     }
