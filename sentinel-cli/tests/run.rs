@@ -4,6 +4,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+
+use sentinel_core::source::SimSource;
+use sentinel_support::node::{Answer, Node};
 
 const MODES: [&str; 9] = [
     "SENTINEL_BEST",
@@ -179,7 +183,7 @@ fn watched(folder: &Path, more: &[&str]) -> (Running, String) {
     use std::io::BufRead;
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"));
     command.current_dir(folder).env_remove("SENTINEL_MODE");
-    let fixed = ["run", "-n", "sim", "--metrics", "0", "--log-format", "json"];
+    let fixed = ["run", "--metrics", "0", "--log-format", "json"];
     let mut running = Running(command.args(fixed).args(more).stderr(std::process::Stdio::piped()).spawn().unwrap());
     let lines = std::io::BufReader::new(running.0.stderr.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
@@ -217,7 +221,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 fn a_live_run_is_watched_over_http() {
     let folder = tempfile::tempdir().unwrap();
-    let more = ["--sim-interval", "0.05", "--best", "--outputs", "blocks,findings"];
+    let more = ["-n", "sim", "--sim-interval", "0.05", "--best", "--outputs", "blocks,findings"];
     let (_running, address) = watched(folder.path(), &more);
     let cursor = || {
         let (status, metrics) = get(&address, "/metrics");
@@ -235,11 +239,51 @@ fn a_live_run_is_watched_over_http() {
 #[test]
 fn a_run_to_which_nothing_comes_is_alive_and_not_ready() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, address) =
-        watched(folder.path(), &["--sim-interval", "0", "--ready-within", "0.3", "--outputs", "blocks"]);
+    let more = ["-n", "sim", "--sim-interval", "0", "--ready-within", "0.3", "--outputs", "blocks"];
+    let (_running, address) = watched(folder.path(), &more);
     until("it is not ready", || get(&address, "/ready").0 == 503);
     assert_eq!(get(&address, "/alive").0, 200);
     for told in ["# TYPE sentinel_cursor_block gauge", "sentinel_lag_seconds ", "sentinel_lag_blocks 0"] {
         until(told, || get(&address, "/metrics").1.contains(told));
     }
+}
+
+#[test]
+fn what_endpoints_do_is_told_by_their_numbers() {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tokio::runtime::Runtime::new().unwrap());
+    let chain = SimSource::builder().subnets(1).uids(4).traffic(0).head(50).build().unwrap();
+    let node = runtime.block_on(Node::serve(Arc::new(chain.clone()))).unwrap();
+    // Nobody listens on the port of a socket that is not accepted from, and closed at once.
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (url, away, archive) = (node.ws_url(), format!("ws://{away}"), node.http_url());
+    let networks = ["-n", &url, "-n", &away, "--archive-network", &archive];
+    let more = [&networks[..], &["--outputs", "blocks", "--name", "test"]].concat();
+    let (_running, address) = watched(folder.path(), &more);
+    let value = |line: &str| {
+        let (_, metrics) = get(&address, "/metrics");
+        metrics.lines().find_map(|told| told.strip_prefix(line)?.trim().parse::<f64>().ok())
+    };
+    for (line, least) in [
+        ("sentinel_rpc_calls_total{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_bytes_total{endpoint=\"0\"}", 100.0),
+        ("sentinel_rpc_head_block{endpoint=\"0\"}", 50.0),
+        ("sentinel_rpc_up{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_connections{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_in_flight{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_retries_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_rate_limited_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_timeouts_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_failures_total{endpoint=\"1\"}", 1.0),
+        // Those of the archive come after those of the list.
+        ("sentinel_rpc_calls_total{endpoint=\"2\"}", 1.0),
+        ("sentinel_rpc_up{endpoint=\"2\"}", 1.0),
+    ] {
+        until(line, || value(line).is_some_and(|value| value >= least));
+    }
+    until("it is away", || value("sentinel_rpc_up{endpoint=\"1\"}") == Some(0.0));
+    assert!(!get(&address, "/metrics").1.contains("127.0.0.1"), "addresses are no labels");
+    // What the node does is seen from outside.
+    node.script("chain_getBlockHash", Answer::error(-32029, "too many requests"));
+    chain.advance(3);
+    until("it limits", || value("sentinel_rpc_rate_limited_total{endpoint=\"0\"}") > Some(0.0));
 }

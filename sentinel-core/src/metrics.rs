@@ -39,6 +39,29 @@ pub const BLOCK_SECONDS: &str = "sentinel_block_seconds";
 /// Chain time of the newest safe block, in seconds since 1970.
 pub const BLOCK_TIME: &str = "sentinel_block_timestamp_seconds";
 
+/// Requests sent to an endpoint, retries and probes included. This and the other metrics of endpoints have the label
+/// `endpoint`, its place in the list from 0 ([`RpcOptions::first_endpoint`](crate::source::RpcOptions::first_endpoint) on), and
+/// are brought up to date four times in a probe interval.
+pub const RPC_CALLS: &str = "sentinel_rpc_calls_total";
+/// Requests sent once more.
+pub const RPC_RETRIES: &str = "sentinel_rpc_retries_total";
+/// Answers "too many requests".
+pub const RPC_RATE_LIMITED: &str = "sentinel_rpc_rate_limited_total";
+/// Requests that were not answered in time.
+pub const RPC_TIMEOUTS: &str = "sentinel_rpc_timeouts_total";
+/// Requests and attempts to connect that failed in passing, and connections that hung.
+pub const RPC_FAILURES: &str = "sentinel_rpc_failures_total";
+/// Bytes of answers.
+pub const RPC_BYTES: &str = "sentinel_rpc_bytes_total";
+/// Whether an endpoint is asked: 1, or 0 while it is away, fails, lags, or serves another chain.
+pub const RPC_UP: &str = "sentinel_rpc_up";
+/// Connections to an endpoint that are open.
+pub const RPC_CONNECTIONS: &str = "sentinel_rpc_connections";
+/// Requests under way at an endpoint.
+pub const RPC_IN_FLIGHT: &str = "sentinel_rpc_in_flight";
+/// The newest block that an endpoint spoke of.
+pub const RPC_HEAD: &str = "sentinel_rpc_head_block";
+
 /// Tells the recorder what each metric is. Call it once, after a recorder was installed.
 pub fn describe() {
     describe_gauge!(HEAD, "The newest finalized block of the source");
@@ -58,4 +81,21 @@ pub fn describe() {
     describe_counter!(ARTIFACT_BYTES, Unit::Bytes, "Bytes of artifacts that were written");
     describe_histogram!(BLOCK_SECONDS, Unit::Seconds, "From the start of the read of a block to its rows");
     describe_gauge!(BLOCK_TIME, Unit::Seconds, "Chain time of the newest safe block, since 1970");
+    describe_endpoints();
+}
+
+fn describe_endpoints() {
+    describe_counter!(RPC_CALLS, "Requests sent to an endpoint, retries and probes included");
+    describe_counter!(RPC_RETRIES, "Requests sent once more");
+    describe_counter!(RPC_RATE_LIMITED, "Answers of too many requests");
+    describe_counter!(RPC_TIMEOUTS, "Requests that were not answered in time");
+    describe_counter!(
+        RPC_FAILURES,
+        "Requests and attempts to connect that failed in passing, and connections that hung"
+    );
+    describe_counter!(RPC_BYTES, Unit::Bytes, "Bytes of answers");
+    describe_gauge!(RPC_UP, "Whether an endpoint is asked");
+    describe_gauge!(RPC_CONNECTIONS, "Connections to an endpoint that are open");
+    describe_gauge!(RPC_IN_FLIGHT, "Requests under way at an endpoint");
+    describe_gauge!(RPC_HEAD, "The newest block that an endpoint spoke of");
 }

@@ -15,7 +15,7 @@ use sentinel_core::chain::Network;
 use sentinel_core::detect::HyperparameterChange;
 use sentinel_core::engine::{Engine, EngineBuilder, Estimate, Mode, Progress, RunReport};
 use sentinel_core::sink::JsonLinesSink;
-use sentinel_core::source::{BlockSource, FallbackSource};
+use sentinel_core::source::{BlockSource, FallbackSource, RpcOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Common, Flag};
@@ -38,7 +38,8 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
     let source = if settings.archive.is_empty() {
         source
     } else {
-        let (_, archive) = connect::open_together(&settings.archive, settings.rpc(), common).await?;
+        let options = RpcOptions { first_endpoint: settings.networks.len(), ..settings.rpc() };
+        let (_, archive) = connect::open_together(&settings.archive, options, common).await?;
         Arc::new(FallbackSource::new(source, archive, FallbackSource::AGE).await?)
     };
     let word = word(&settings, &network, &*source).await?;
