@@ -61,6 +61,7 @@ mod detection;
 mod epochs;
 mod error;
 mod estimate;
+mod gaps;
 mod gather;
 mod job;
 mod lease;

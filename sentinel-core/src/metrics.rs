@@ -26,6 +26,10 @@ pub const BEST: &str = "sentinel_best_block";
 pub const QUARANTINED: &str = "sentinel_quarantined_blocks";
 /// Blocks of the job's range that are in no artifact yet.
 pub const MISSING: &str = "sentinel_missing_blocks";
+/// Epochs of a subnet whose rows should be in the store and are not, as many as its tempo lets expect; with the label
+/// `netuid`. Live runs look at their last hundred complete windows when they begin and every hour; runs over epochs say what
+/// is left to do of the window at work, and what was left out.
+pub const MISSING_SNAPSHOTS: &str = "sentinel_missing_snapshots";
 /// Reads that were repeated by the engine.
 pub const RETRIES: &str = "sentinel_retries_total";
 /// Blocks that could not be decoded, each time.
@@ -75,6 +79,7 @@ pub fn describe() {
     describe_gauge!(BEST, "The newest block that detectors were shown before it was final");
     describe_gauge!(QUARANTINED, "Blocks that cannot be read and were put aside");
     describe_gauge!(MISSING, "Blocks of the job's range that are in no artifact yet");
+    describe_gauge!(MISSING_SNAPSHOTS, "Epochs of a subnet whose rows should be in the store and are not");
     describe_counter!(RETRIES, "Reads that were repeated by the engine");
     describe_counter!(DECODE_ERRORS, "Blocks that could not be decoded, each time");
     describe_counter!(WINDOWS, "Windows whose artifacts were written");

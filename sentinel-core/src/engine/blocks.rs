@@ -13,6 +13,7 @@ use super::EngineError;
 use super::ahead::Ahead;
 use super::best::{Best, Tip};
 use super::detection::Detection;
+use super::gaps::Gaps;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
 use super::run::{OpenWindow, Run, is_sealed, load_parts};
@@ -59,11 +60,12 @@ pub(super) struct Blocks {
     pub(super) run: Run,
     pub(super) detection: Detection,
     pub(super) best: Best,
+    pub(super) gaps: Gaps,
     open: Option<OpenWindow>,
     batch: Batch,
     /// The block before the next one, where that is known.
     pub(super) before: Option<BlockRef>,
-    first: u64,
+    pub(super) first: u64,
     /// The time of the newest block.
     newest_ms: Option<u64>,
     flushed: Instant,
@@ -85,6 +87,7 @@ impl Blocks {
             run,
             detection,
             best: Best::new(is_best),
+            gaps: Gaps::default(),
             open: None,
             batch: Batch::default(),
             before: None,
@@ -241,6 +244,7 @@ impl Blocks {
         };
         self.run.report.block_start = self.first;
         self.run.report.block_end = from.saturating_sub(1);
+        self.run.meter.begins_at(from, self.before.map(|before| before.number));
         self.take_up(from).await?;
         let outcome = self.follow_chain(from).await;
         self.finish(outcome).await
@@ -288,6 +292,7 @@ impl Blocks {
                         () = stop.cancelled() => return Ok(()),
                         _ = watch.tick() => {
                             self.look_at_head().await;
+                            self.look_for_gaps();
                             continue;
                         }
                     }
@@ -311,6 +316,9 @@ impl Blocks {
             }
             if self.is_full() {
                 self.flush().await?;
+                if watch.tick().now_or_never().is_some() {
+                    self.look_at_head().await;
+                }
             }
             if stop.is_cancelled() {
                 return Ok(());
@@ -342,6 +350,11 @@ impl Blocks {
     }
 
     async fn look_at_head(&mut self) {
+        // A run that goes on and to which nothing comes yet is as late as its cursor.
+        if let (None, Some(before)) = (self.newest_ms, self.before) {
+            let block = tokio::time::timeout(LOOK, self.run.source.block(before.hash.into())).await;
+            self.newest_ms = block.ok().and_then(Result::ok).and_then(|block| block.timestamp_ms);
+        }
         if let Some(time) = self.newest_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             gauge!(metrics::LAG_SECONDS).set(now.as_secs_f64() - time as f64 / 1_000.0);

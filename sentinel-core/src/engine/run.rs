@@ -10,6 +10,7 @@ use futures::{TryStreamExt, stream};
 use tokio::task::JoinHandle;
 
 use super::builder::Settings;
+use super::gaps::Missing;
 use super::gather::Gatherer;
 use super::lease::{Lease, PULSE};
 use super::patience::{Failure, Outcome, Patience};
@@ -38,6 +39,7 @@ pub(super) struct Run {
     pub(super) quarantined: BTreeMap<u64, Quarantined>,
     pub(super) meter: Meter,
     pub(super) report: RunReport,
+    pub(super) missing: Missing,
     lease: Arc<Lease>,
     pulse: JoinHandle<()>,
     sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
@@ -199,6 +201,7 @@ impl Run {
             quarantined,
             meter: Meter::new(None),
             report,
+            missing: Missing::default(),
             lease,
             pulse,
             sealing: None,
