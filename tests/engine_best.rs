@@ -3,221 +3,31 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
 
+#[path = "engine_best/remarks.rs"]
+mod remarks;
+#[path = "engine_best/setup.rs"]
+mod setup;
+
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::TryStreamExt;
 use sentinel_core::chain::BlockHash;
-use sentinel_core::detect::{BlockContext, DetectError, Detector, Finding, FindingId, Interest, Severity, Subject};
-use sentinel_core::engine::{Engine, EngineError, Mode, RunFailed, RunReport};
+use sentinel_core::detect::Finding;
+use sentinel_core::engine::{Engine, EngineError, Mode};
 use sentinel_core::sink::{MemorySink, Receipt, Sink, SinkError};
-use sentinel_core::source::{BlockSource, MemoryBlock, MemorySource, SourceError};
-use sentinel_core::storage::{Key, ObjectStorage, Storage};
+use sentinel_core::source::{BlockSource, MemoryBlock};
+use sentinel_core::storage::{Key, ObjectStorage};
+use sentinel_support::chains;
 use sentinel_support::node::Node;
 use sentinel_support::rng::{Rng, seed_or};
 use sentinel_support::rpc::connect;
-use sentinel_support::{chains, runtimes};
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Where runs begin: shortly before a window of a thousand blocks is full.
-const START: u64 = 990;
-
-/// Finds every remark that three divides, and says how many blocks it was shown before: a memory that is wrong after a block
-/// was undone shows in what it finds next.
-#[derive(Debug, Default)]
-struct Remarks {
-    seen: u64,
-    /// Fails at the next block.
-    fails: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Detector for Remarks {
-    fn name(&self) -> &'static str {
-        "remarks"
-    }
-
-    fn interest(&self) -> Interest {
-        Interest::default()
-    }
-
-    async fn inspect(&mut self, block: &BlockContext<'_>) -> Result<Vec<Finding>, DetectError> {
-        if self.fails.swap(false, Ordering::Relaxed) {
-            self.seen += 1_000_000;
-            return Err(SourceError::fatal("as the test wants it").into());
-        }
-        let at = block.at();
-        let remark = block.block().extrinsics[0].slice(5..13);
-        let remark = u64::from_le_bytes(remark[..].try_into().unwrap());
-        let before = self.seen;
-        self.seen += 1;
-        if !remark.is_multiple_of(3) {
-            return Ok(Vec::new());
-        }
-        let subject = Subject::default();
-        Ok(vec![Finding {
-            id: FindingId::new(block.network(), &at, self.name(), &subject, ""),
-            detector: self.name(),
-            severity: Severity::Info,
-            subject,
-            block: at,
-            timestamp: block.block().timestamp_ms,
-            extrinsic: Some(format!("{}-0000", at.number)),
-            title: format!("remark {remark}"),
-            body: String::new(),
-            payload: serde_json::json!({ "remark": remark, "before": before }),
-            retracted: false,
-        }])
-    }
-
-    fn snapshot(&self) -> Option<Bytes> {
-        (self.seen > 0).then(|| Bytes::copy_from_slice(&self.seen.to_le_bytes()))
-    }
-
-    fn restore(&mut self, snapshot: &[u8]) {
-        self.seen = snapshot.try_into().map(u64::from_le_bytes).unwrap_or_default();
-    }
-}
-
-/// Blocks 1 to `START`, final; the remark of each is its height.
-fn chain() -> MemorySource {
-    let chain = MemorySource::new("made up", runtimes::raonet_218());
-    for number in 1..=START {
-        chain.push(chains::block(number));
-    }
-    chain
-}
-
-/// Blocks with these remarks, not final.
-fn grow(chain: &MemorySource, remarks: RangeInclusive<u64>) {
-    for remark in remarks {
-        // Twelve seconds after its parent, whatever its remark.
-        chain.push_unfinalized(MemoryBlock { timestamp_ms: None, ..chains::block(remark) });
-    }
-}
-
-/// A live run under way.
-struct Running {
-    task: JoinHandle<Result<RunReport, RunFailed>>,
-    stop: CancellationToken,
-    cursor: Arc<AtomicU64>,
-}
-
-struct Setup {
-    store: Arc<ObjectStorage>,
-    sink: Arc<MemorySink>,
-    best: bool,
-    fails: Arc<AtomicBool>,
-}
-
-impl Setup {
-    fn new(best: bool) -> Self {
-        let (store, sink) = (Arc::new(ObjectStorage::memory()), Arc::new(MemorySink::new()));
-        Self { store, sink, best, fails: Arc::default() }
-    }
-
-    fn run(&self, source: Arc<dyn BlockSource>) -> Running {
-        self.run_into(source, Arc::clone(&self.sink) as Arc<dyn Sink>)
-    }
-
-    fn run_into(&self, source: Arc<dyn BlockSource>, sink: Arc<dyn Sink>) -> Running {
-        let (stop, cursor) = (CancellationToken::new(), Arc::new(AtomicU64::new(0)));
-        let seen = Arc::clone(&cursor);
-        let engine = Engine::builder(source, Arc::clone(&self.store) as Arc<dyn Storage>, "made-up".parse().unwrap())
-            .outputs("blocks,extrinsics,events,findings".parse().unwrap())
-            .start(START)
-            .best(self.best)
-            .detector(Remarks { fails: Arc::clone(&self.fails), ..Remarks::default() })
-            .sink(sink)
-            .stop(stop.clone())
-            .on_progress(move |progress| seen.store(progress.block, Ordering::Relaxed))
-            .build()
-            .unwrap();
-        Running { task: tokio::spawn(engine.run()), stop, cursor }
-    }
-
-    /// What was told, in order: `+remark` and, of what was taken back, `-remark`.
-    fn told(&self) -> Vec<String> {
-        let said = |finding: &Finding| {
-            let sign = if finding.retracted { '-' } else { '+' };
-            format!("{sign}{}", finding.payload["remark"])
-        };
-        self.sink.findings().iter().map(said).collect()
-    }
-
-    async fn has_told(&self, expected: &[&str]) {
-        let told = timeout(PATIENCE, async {
-            while self.told().len() < expected.len() {
-                sleep(Duration::from_millis(2)).await;
-            }
-        });
-        let in_time = told.await.is_ok();
-        assert_eq!(self.told(), expected, "in time: {in_time}");
-    }
-
-    /// Everything in the store but who works there.
-    async fn objects(&self) -> Outcome<BTreeMap<Key, Bytes>> {
-        let mut all = BTreeMap::new();
-        let mut listing = self.store.list(None);
-        while let Some(object) = listing.try_next().await? {
-            all.insert(object.key.clone(), self.store.get(&object.key).await?);
-        }
-        Ok(all)
-    }
-}
-
-impl Running {
-    async fn reaches(&self, block: u64) {
-        let reached = timeout(PATIENCE, async {
-            while self.cursor.load(Ordering::Relaxed) < block {
-                assert!(!self.task.is_finished(), "the run ended");
-                sleep(Duration::from_millis(2)).await;
-            }
-        });
-        assert!(reached.await.is_ok(), "block {} of {block}", self.cursor.load(Ordering::Relaxed));
-    }
-
-    async fn end(self) -> Outcome<RunReport> {
-        self.stop.cancel();
-        Ok(self.task.await??)
-    }
-}
-
-/// What a run writes and tells that sees the same final blocks and nothing else. Its batches are others, so its parts are.
-async fn waited(chain: &MemorySource, last: u64) -> Outcome<Setup> {
-    let setup = Setup::new(false);
-    let run = setup.run(Arc::new(chain.clone()));
-    run.reaches(last).await;
-    run.end().await?;
-    Ok(setup)
-}
-
-/// The artifacts and the cursor of two stores are the same bytes; nothing else is left but what is not final.
-async fn are_alike(one: &Setup, other: &Setup) -> Outcome {
-    let [one, other] = [one.objects().await?, other.objects().await?].map(|objects| {
-        let is_own = |key: &Key| key.segments().any(|segment| segment == "parts" || segment == "claims.json");
-        objects.into_iter().filter(|(key, _)| !is_own(key)).collect::<BTreeMap<_, _>>()
-    });
-    assert!(one.keys().any(|key| key.as_str().contains("/findings/")), "{:?}", one.keys());
-    assert!(one.keys().any(|key| key.as_str().ends_with("cursor.json")), "{:?}", one.keys());
-    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
-    for (key, bytes) in &one {
-        assert_eq!(bytes, &other[key], "{key}");
-    }
-    Ok(())
-}
+use setup::{Outcome, PATIENCE, START, Setup, are_alike, chain, grow, waited};
 
 #[tokio::test]
 async fn what_is_found_in_a_block_that_is_undone_is_taken_back() -> Outcome {
@@ -399,6 +209,31 @@ async fn a_block_that_a_detector_cannot_look_at_is_looked_at_when_it_is_final() 
     run.end().await?;
     assert_eq!(setup.told(), ["+990", "+993", "+996", "+999", "+1002"]);
     are_alike(&setup, &waited(&chain, 1_003).await?).await
+}
+
+/// A block that nobody can read is left out as in every run, and those after it are looked at early all the same.
+#[tokio::test]
+async fn a_block_that_is_left_out_stops_nothing() -> Outcome {
+    let (chain, setup) = (chain(), Setup::new(true));
+    let run = setup.run(Arc::new(chain.clone()));
+    grow(&chain, 991..=991);
+    // One event that says it is of the pallet with index 255.
+    let events = Bytes::from_static(&[1 << 2, 0, 0, 0, 0, 0, 255, 255, 0]);
+    chain.push_unfinalized(MemoryBlock { events, timestamp_ms: None, ..chains::block(992) });
+    grow(&chain, 993..=995);
+    chain.finalize(992);
+    setup.has_told(&["+990", "+993"]).await;
+    // 993 is not final.
+    chain.roll_back(992);
+    setup.has_told(&["+990", "+993", "-993"]).await;
+    grow(&chain, 1_996..=2_004);
+    chain.finalize(1_001);
+    run.reaches(1_001).await;
+    let report = run.end().await?;
+    assert_eq!(report.quarantined, [992]);
+    let waited = waited(&chain, 1_001).await?;
+    assert_eq!(standing(&setup), standing(&waited));
+    are_alike(&setup, &waited).await
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ::metrics::{counter, gauge, histogram};
 use futures::FutureExt;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::EngineError;
 use super::ahead::Ahead;
@@ -274,6 +274,7 @@ impl Blocks {
         let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
         let stop = self.run.settings.stop.clone();
         let mut watch = tokio::time::interval(LOOK);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tip = Tip::of(&*source);
         loop {
             // While more is ready it is made safe together; at the head each block by itself.
