@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::blocks::Blocks;
-use super::state::{AT_ONCE, State};
+use super::state::State;
 use super::{EngineError, Job};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
@@ -27,6 +27,9 @@ const EVERY: Duration = Duration::from_secs(3_600);
 
 /// How many windows it looks back: two weeks.
 const BACK: u64 = 100;
+
+/// How many of them at once.
+const AT_ONCE: usize = 8;
 
 /// Epochs that are missing, by subnet, as the gauge says.
 #[derive(Debug, Default)]
