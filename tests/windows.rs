@@ -60,6 +60,7 @@ fn finding(at: &BlockRef, timestamp: Option<u64>, which: u16) -> Finding {
         title: "\u{1b}[31m \"quoted\"\nlines".to_owned(),
         body: String::new(),
         payload: serde_json::json!({ "old": 1, "new": [2.5, null], "text": "\u{202e}\n" }),
+        retracted: false,
     }
 }
 

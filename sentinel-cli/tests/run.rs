@@ -4,8 +4,13 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
-const MODES: [&str; 8] = [
+use sentinel_core::source::SimSource;
+use sentinel_support::node::{Answer, Node};
+
+const MODES: [&str; 9] = [
+    "SENTINEL_BEST",
     "SENTINEL_MODE",
     "BLOCK_START",
     "BLOCK_END",
@@ -65,6 +70,31 @@ fn what_is_missing_or_wrong_is_named_before_anything_happens() {
         assert!(matches!(code, Some(1 | 2)), "{name}={value}: {code:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{name}={value}: something was written");
     }
+}
+
+#[test]
+fn best_blocks_are_for_live_runs_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("sentinel.toml");
+    std::fs::write(&config, "[run]\nbest = true\n").unwrap();
+    let config = ["--config", config.to_str().unwrap()];
+    for (given, by) in [(&["--best"][..], "--best"), (&[], "SENTINEL_BEST"), (&config, "the configuration")] {
+        for mode in ["backfill", "fast_backfill", "apy_backfill"] {
+            let mut command = command(folder.path());
+            if given.is_empty() {
+                command.env("SENTINEL_BEST", "1");
+            }
+            let (code, stdout, stderr) = said(&command.args(given).args(["--mode", mode]).output().unwrap());
+            assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+            assert!(stderr.contains(&format!("{by} asks for best blocks, and {mode}")), "{stderr}");
+            assert!(stderr.contains("--best is for live mode"), "{stderr}");
+        }
+    }
+    let mut off = command(folder.path());
+    let (_, _, stderr) = said(&off.args(config).args(["--best=false", "--mode", "backfill"]).output().unwrap());
+    assert!(stderr.contains("needs --block-start"), "{stderr}");
+    let check = Command::new(env!("CARGO_BIN_EXE_sentinel-cli")).args(["config", "check"]).args(config).output();
+    assert_eq!(said(&check.unwrap()).0, Some(0));
 }
 
 #[test]
@@ -153,7 +183,7 @@ fn watched(folder: &Path, more: &[&str]) -> (Running, String) {
     use std::io::BufRead;
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentinel-cli"));
     command.current_dir(folder).env_remove("SENTINEL_MODE");
-    let fixed = ["run", "-n", "sim", "--outputs", "blocks", "--metrics", "0", "--log-format", "json"];
+    let fixed = ["run", "--metrics", "0", "--log-format", "json"];
     let mut running = Running(command.args(fixed).args(more).stderr(std::process::Stdio::piped()).spawn().unwrap());
     let lines = std::io::BufReader::new(running.0.stderr.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
@@ -191,13 +221,16 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 fn a_live_run_is_watched_over_http() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, address) = watched(folder.path(), &["--sim-interval", "0.05"]);
+    let more = ["-n", "sim", "--sim-interval", "0.05", "--best", "--outputs", "blocks,findings"];
+    let (_running, address) = watched(folder.path(), &more);
     let cursor = || {
         let (status, metrics) = get(&address, "/metrics");
         assert_eq!(status, 200);
         metrics.lines().find_map(|line| line.strip_prefix("sentinel_cursor_block ")?.parse::<f64>().ok())
     };
     until("the cursor moves", || cursor().is_some_and(|block| block > 21_603.0));
+    let seen = |line: &str| line.strip_prefix("sentinel_best_block ")?.parse::<f64>().ok();
+    until("best blocks are seen", || get(&address, "/metrics").1.lines().find_map(seen) > Some(21_603.0));
     assert_eq!(get(&address, "/alive").0, 200);
     assert_eq!(get(&address, "/ready").0, 200);
     assert_eq!(get(&address, "/elsewhere").0, 404);
@@ -206,10 +239,51 @@ fn a_live_run_is_watched_over_http() {
 #[test]
 fn a_run_to_which_nothing_comes_is_alive_and_not_ready() {
     let folder = tempfile::tempdir().unwrap();
-    let (_running, address) = watched(folder.path(), &["--sim-interval", "0", "--ready-within", "0.3"]);
+    let more = ["-n", "sim", "--sim-interval", "0", "--ready-within", "0.3", "--outputs", "blocks"];
+    let (_running, address) = watched(folder.path(), &more);
     until("it is not ready", || get(&address, "/ready").0 == 503);
     assert_eq!(get(&address, "/alive").0, 200);
     for told in ["# TYPE sentinel_cursor_block gauge", "sentinel_lag_seconds ", "sentinel_lag_blocks 0"] {
         until(told, || get(&address, "/metrics").1.contains(told));
     }
+}
+
+#[test]
+fn what_endpoints_do_is_told_by_their_numbers() {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tokio::runtime::Runtime::new().unwrap());
+    let chain = SimSource::builder().subnets(1).uids(4).traffic(0).head(50).build().unwrap();
+    let node = runtime.block_on(Node::serve(Arc::new(chain.clone()))).unwrap();
+    // Nobody listens on the port of a socket that is not accepted from, and closed at once.
+    let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (url, away, archive) = (node.ws_url(), format!("ws://{away}"), node.http_url());
+    let networks = ["-n", &url, "-n", &away, "--archive-network", &archive];
+    let more = [&networks[..], &["--outputs", "blocks", "--name", "test"]].concat();
+    let (_running, address) = watched(folder.path(), &more);
+    let value = |line: &str| {
+        let (_, metrics) = get(&address, "/metrics");
+        metrics.lines().find_map(|told| told.strip_prefix(line)?.trim().parse::<f64>().ok())
+    };
+    for (line, least) in [
+        ("sentinel_rpc_calls_total{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_bytes_total{endpoint=\"0\"}", 100.0),
+        ("sentinel_rpc_head_block{endpoint=\"0\"}", 50.0),
+        ("sentinel_rpc_up{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_connections{endpoint=\"0\"}", 1.0),
+        ("sentinel_rpc_in_flight{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_retries_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_rate_limited_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_timeouts_total{endpoint=\"0\"}", 0.0),
+        ("sentinel_rpc_failures_total{endpoint=\"1\"}", 1.0),
+        // Those of the archive come after those of the list.
+        ("sentinel_rpc_calls_total{endpoint=\"2\"}", 1.0),
+        ("sentinel_rpc_up{endpoint=\"2\"}", 1.0),
+    ] {
+        until(line, || value(line).is_some_and(|value| value >= least));
+    }
+    until("it is away", || value("sentinel_rpc_up{endpoint=\"1\"}") == Some(0.0));
+    assert!(!get(&address, "/metrics").1.contains("127.0.0.1"), "addresses are no labels");
+    // What the node does is seen from outside.
+    node.script("chain_getBlockHash", Answer::error(-32029, "too many requests"));
+    chain.advance(3);
+    until("it limits", || value("sentinel_rpc_rate_limited_total{endpoint=\"0\"}") > Some(0.0));
 }

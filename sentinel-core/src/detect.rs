@@ -40,7 +40,7 @@ pub trait Detector: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Takes back what [`snapshot`](Self::snapshot) gave. A snapshot it does not understand is forgotten, as if this
-    /// were its first block.
+    /// Takes back what [`snapshot`](Self::snapshot) gave, whatever it has seen since: a block may be undone. A snapshot it
+    /// does not understand (one of no bytes, where it had nothing to remember) is forgotten, as if this were its first block.
     fn restore(&mut self, _snapshot: &[u8]) {}
 }

@@ -18,6 +18,9 @@
 //! that cannot be read after three tries is put aside with its bytes, and the rest goes on; the next run tries it again.
 //! One process works on a job at a time.
 //!
+//! A live run may show detectors the [best chain](EngineBuilder::best): what they find in a block that does not become final
+//! is taken back. The rest of what is promised stays as it is.
+//!
 //! ```
 //! # #[cfg(feature = "sim")]
 //! # #[tokio::main(flavor = "current_thread")]
@@ -51,12 +54,15 @@
 
 mod ahead;
 mod batch;
+mod best;
 mod blocks;
 mod builder;
+mod claims;
 mod detection;
 mod epochs;
 mod error;
 mod estimate;
+mod gaps;
 mod gather;
 mod job;
 mod lease;

@@ -23,7 +23,9 @@ pub struct Receipt {
 
 /// Delivers findings.
 ///
-/// The same finding may be handed over again after a crash; its id tells.
+/// The same finding may be handed over again after a crash; its id tells. One that is
+/// [`retracted`](crate::detect::Finding::retracted) takes back the one with its id that came before: who keeps findings by their
+/// ids keeps the last word of each.
 #[async_trait]
 pub trait Sink: Debug + Send + Sync + 'static {
     /// Its name, for logs and receipts; never an address with credentials.

@@ -15,7 +15,7 @@ use sentinel_core::chain::Network;
 use sentinel_core::detect::HyperparameterChange;
 use sentinel_core::engine::{Engine, EngineBuilder, Estimate, Mode, Progress, RunReport};
 use sentinel_core::sink::JsonLinesSink;
-use sentinel_core::source::{BlockSource, FallbackSource};
+use sentinel_core::source::{BlockSource, FallbackSource, RpcOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Common, Flag};
@@ -38,7 +38,8 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
     let source = if settings.archive.is_empty() {
         source
     } else {
-        let (_, archive) = connect::open_together(&settings.archive, settings.rpc(), common).await?;
+        let options = RpcOptions { first_endpoint: settings.networks.len(), ..settings.rpc() };
+        let (_, archive) = connect::open_together(&settings.archive, options, common).await?;
         Arc::new(FallbackSource::new(source, archive, FallbackSource::AGE).await?)
     };
     let word = word(&settings, &network, &*source).await?;
@@ -52,6 +53,7 @@ pub(crate) async fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Re
         .rate_limit(settings.rate_limit)
         .give_up_after(Some(settings.give_up))
         .force_refresh(settings.force_refresh)
+        .best(settings.best)
         .stop(stop.clone());
     if let Some(size) = settings.batch_size {
         builder = builder.batch_size(size);
@@ -199,6 +201,9 @@ fn tell_report(report: &RunReport, out: &mut dyn Write) -> std::io::Result<()> {
         report.windows_written, report.bytes_written, report.windows_skipped
     )?;
     writeln!(out, "found: {} epochs, {} findings", report.epochs, report.findings)?;
+    if report.retracted > 0 {
+        writeln!(out, "taken back: {} findings of blocks that did not become final", report.retracted)?;
+    }
     if !report.quarantined.is_empty() {
         let list: Vec<String> = report.quarantined.iter().take(20).map(u64::to_string).collect();
         let more = if report.quarantined.len() > list.len() { " and more" } else { "" };

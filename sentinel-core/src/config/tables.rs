@@ -40,6 +40,8 @@ pub struct RunConfig {
     /// The datasets to write.
     #[schemars(extend("items" = { "type": "string", "enum": super::OUTPUTS }))]
     pub outputs: Option<Vec<String>>,
+    /// Look for findings in the best blocks of the chain at once; live mode only.
+    pub best: Option<bool>,
     /// Read again what is there already.
     pub force_refresh: Option<bool>,
     /// File to write the report of the run to.

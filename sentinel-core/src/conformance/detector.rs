@@ -53,6 +53,18 @@ pub async fn detector<D: Detector>(
     }
     report.check(resumed == first, "a restored detector goes on where it stopped", || differ(&first, &resumed));
 
+    // A run along the best chain, where every block is undone once.
+    let (mut detector, mut undone) = (make(), Vec::new());
+    for block in &blocks {
+        let before = detector.snapshot();
+        run(&mut detector, source, std::slice::from_ref(block), &mut report).await;
+        detector.restore(before.as_deref().unwrap_or_default());
+        undone.extend(run(&mut detector, source, std::slice::from_ref(block), &mut report).await);
+    }
+    report.check(undone == first, "a detector goes back to what it remembered, or to nothing", || {
+        differ(&first, &undone)
+    });
+
     let mut confused = make();
     confused.restore(b"no snapshot of anybody");
     let anew = run(&mut confused, source, &blocks, &mut report).await;

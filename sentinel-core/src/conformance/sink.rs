@@ -54,5 +54,6 @@ fn finding(number: u64, title: &str) -> Finding {
         title: title.to_owned(),
         body: format!("{title}, at length"),
         payload: serde_json::json!({ "title": title }),
+        retracted: false,
     }
 }

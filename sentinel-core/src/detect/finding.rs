@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::chain::{AccountId, BlockRef, NetUid, blake2_256};
 
 /// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.
@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 /// What a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Subject {
     /// The subnet.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +62,32 @@ pub struct Finding {
     pub body: String,
     /// The facts for programs; its fields are those of the detector.
     pub payload: serde_json::Value,
+    /// Takes back the finding of the same id: its block is no longer part of the chain. Of runs that show detectors blocks
+    /// before they are final; not written where it is false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub retracted: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Finding {
+    /// What takes this finding back: the same, with words that say so. Its id is that of the finding, and of two that have
+    /// one id the later one holds: a block that comes back brings its findings again.
+    #[must_use]
+    pub fn retraction(&self) -> Self {
+        let BlockRef { number, hash, .. } = self.block;
+        Self {
+            title: format!("Retracted: {}", self.title),
+            body: format!(
+                "Block {number} ({hash}) is no longer part of the chain. What was found in it: {}",
+                self.body
+            ),
+            retracted: true,
+            ..self.clone()
+        }
+    }
 }
 
 impl FindingId {
@@ -103,6 +129,14 @@ impl Serialize for FindingId {
     }
 }
 
+impl<'de> Deserialize<'de> for FindingId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let wrong = |_| serde::de::Error::custom("an id of a finding is 64 hex digits");
+        const_hex::decode_to_array(text.as_bytes()).map(Self).map_err(wrong)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +159,35 @@ mod tests {
         ] {
             assert_ne!(id, other);
         }
+    }
+
+    #[test]
+    fn a_retraction_is_the_finding_with_a_word_more() {
+        let block = BlockRef { number: 7, hash: BlockHash([1; 32]), parent_hash: BlockHash([0; 32]) };
+        let subject = Subject { netuid: Some(NetUid(1)), ..Subject::default() };
+        let finding = Finding {
+            id: FindingId::new("finney", &block, "detector", &subject, ""),
+            detector: "detector",
+            severity: Severity::Critical,
+            subject,
+            block,
+            timestamp: Some(12_000),
+            extrinsic: Some("7-0001".to_owned()),
+            title: "The roof burns".to_owned(),
+            body: "Everywhere.".to_owned(),
+            payload: serde_json::json!({ "roofs": 1 }),
+            retracted: false,
+        };
+        let said = serde_json::to_value(&finding).unwrap();
+        assert_eq!(said.get("retracted"), None);
+        let mut taken_back = serde_json::to_value(finding.retraction()).unwrap();
+        assert_eq!(taken_back["retracted"], true);
+        assert_eq!(taken_back["title"], "Retracted: The roof burns");
+        assert!(taken_back["body"].as_str().unwrap().contains(&block.hash.to_string()));
+        for same in ["title", "body"] {
+            taken_back[same] = said[same].clone();
+        }
+        taken_back.as_object_mut().unwrap().remove("retracted");
+        assert_eq!(taken_back, said);
     }
 }

@@ -164,6 +164,15 @@ fn changes<'a>(before: &'a [SubnetHyperparameters], now: &'a [SubnetHyperparamet
     changes
 }
 
+/// A raw value in a payload: a number where 64 bits hold it, and its digits as text where they do not.
+fn exact(raw: Raw) -> serde_json::Value {
+    match raw {
+        Raw::Bool(raw) => raw.into(),
+        Raw::Unsigned(wide) => u64::try_from(wide).map_or_else(|_| wide.to_string().into(), Into::into),
+        Raw::Signed(wide) => i64::try_from(wide).map_or_else(|_| wide.to_string().into(), Into::into),
+    }
+}
+
 fn finding(
     block: &BlockContext<'_>,
     detector: &'static str,
@@ -192,10 +201,29 @@ fn finding(
             old.display(),
             new.display()
         ),
-        payload: serde_json::json!({ "netuid": netuid, "name": new.name, "unit": new.unit, "old": old.raw, "new": new.raw }),
+        payload: serde_json::json!({ "netuid": netuid, "name": new.name, "unit": new.unit, "old": exact(old.raw), "new": exact(new.raw) }),
+        retracted: false,
         subject,
         block: at,
         timestamp: block.block().timestamp_ms,
         extrinsic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_keeps_values_of_any_width() {
+        for (raw, json) in [
+            (Raw::Bool(true), "true"),
+            (Raw::Unsigned(u64::MAX.into()), "18446744073709551615"),
+            (Raw::Unsigned(u128::from(u64::MAX) + 1), "\"18446744073709551616\""),
+            (Raw::Signed(i64::MIN.into()), "-9223372036854775808"),
+            (Raw::Signed(i128::MIN), "\"-170141183460469231731687303715884105728\""),
+        ] {
+            assert_eq!(exact(raw).to_string(), json);
+        }
     }
 }

@@ -8,12 +8,14 @@ use ::metrics::{counter, gauge, histogram};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::EngineError;
 use super::ahead::Ahead;
 use super::batch::{Batch, Saved, Saving};
+use super::best::{Best, Tip};
 use super::detection::Detection;
+use super::gaps::Gaps;
 use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
 use super::run::{OpenWindow, Run, Stored, load_parts, stored};
@@ -47,14 +49,16 @@ enum Done {
 
 /// A run over blocks.
 pub(super) struct Blocks {
-    run: Run,
-    detection: Detection,
+    pub(super) run: Run,
+    pub(super) detection: Detection,
+    pub(super) best: Best,
+    pub(super) gaps: Gaps,
     open: Option<OpenWindow>,
     batch: Batch,
     saving: Option<BoxFuture<'static, Result<Result<Saved, EngineError>, Panicked>>>,
     /// The block before the next one, where that is known.
-    before: Option<BlockRef>,
-    first: u64,
+    pub(super) before: Option<BlockRef>,
+    pub(super) first: u64,
     /// The time of the newest block.
     newest_ms: Option<u64>,
     /// When the last batch began to be made safe.
@@ -68,13 +72,16 @@ const PATIENT: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 32;
 
 /// How often a live run looks how far behind it is, and how long that may take.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
+        let is_best = run.settings.best && !detection.is_empty();
         Self {
             run,
             detection,
+            best: Best::new(is_best),
+            gaps: Gaps::default(),
             open: None,
             batch: Batch::default(),
             saving: None,
@@ -234,6 +241,8 @@ impl Blocks {
         };
         self.run.report.block_start = self.first;
         self.run.report.block_end = from.saturating_sub(1);
+        self.run.meter.begins_at(from, self.before.map(|before| before.number));
+        self.take_up(from).await?;
         let outcome = self.follow_chain(from).await;
         self.finish(outcome).await
     }
@@ -262,6 +271,8 @@ impl Blocks {
         let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
         let stop = self.run.settings.stop.clone();
         let mut watch = tokio::time::interval(LOOK);
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tip = Tip::of(&*source);
         loop {
             // While more is ready it is made safe together; at the head each block by itself.
             let ready = blocks.next().now_or_never();
@@ -269,11 +280,17 @@ impl Blocks {
                 Some(item) => item,
                 None => {
                     self.flush().await?;
+                    self.look_for_tip(&mut tip).await;
                     tokio::select! {
                         item = blocks.next() => item,
+                        update = tip.next(), if self.best.has_room() => {
+                            self.take_update(&mut tip, update).await?;
+                            continue;
+                        }
                         () = stop.cancelled() => return Ok(()),
                         _ = watch.tick() => {
                             self.look_at_head().await;
+                            self.look_for_gaps();
                             continue;
                         }
                     }
@@ -297,6 +314,9 @@ impl Blocks {
             }
             if self.is_full() {
                 self.save().await?;
+                if watch.tick().now_or_never().is_some() {
+                    self.look_at_head().await;
+                }
             }
             if stop.is_cancelled() {
                 return Ok(());
@@ -329,6 +349,11 @@ impl Blocks {
     }
 
     async fn look_at_head(&mut self) {
+        // A run that goes on and to which nothing comes yet is as late as its cursor.
+        if let (None, Some(before)) = (self.newest_ms, self.before) {
+            let block = tokio::time::timeout(LOOK, self.run.source.block(before.hash.into())).await;
+            self.newest_ms = block.ok().and_then(Result::ok).and_then(|block| block.timestamp_ms);
+        }
         if let Some(time) = self.newest_ms {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             gauge!(metrics::LAG_SECONDS).set(now.as_secs_f64() - time as f64 / 1_000.0);
@@ -350,9 +375,15 @@ impl Blocks {
             let expected = BlockRef { hash: at.parent_hash, ..before };
             return Err(EngineError::contradicted(&before, &expected));
         }
-        let findings = match &block.raw {
-            Some(raw) => self.detection.inspect(&*self.run.source, self.run.job.network.as_str(), raw).await?,
-            None => Vec::new(),
+        let seen = self.settled(number, Some(at)).await?;
+        let is_new = seen.is_none();
+        let findings = match (seen, &block.raw) {
+            (Some(seen), _) => seen,
+            (None, Some(raw)) => {
+                let network = self.run.job.network.as_str();
+                self.detection.inspect(&*self.run.source, network, raw).await.findings
+            }
+            (None, None) => Vec::new(),
         };
         let rows = findings.iter().map(FindingRow::of).collect::<Vec<_>>();
         let epochs = block.rows.epochs.iter().map(|row| row.netuid).collect::<BTreeSet<_>>().len() as u64;
@@ -377,7 +408,9 @@ impl Blocks {
         if self.run.job.outputs.has(Dataset::Findings) {
             self.batch.part.rows(rows)?;
         }
-        self.detection.found(findings);
+        if is_new {
+            self.detection.found(findings);
+        }
         self.before = Some(at);
         self.batch.took(number, Some(at));
         Ok(())
@@ -401,6 +434,7 @@ impl Blocks {
             events: raw.as_ref().map(|raw| crate::artifact::raw::HexBytes(raw.events.clone())),
         };
         self.before = raw.map(|raw| raw.reference());
+        self.settled(number, self.before).await?;
         self.run.state.quarantine(&block).await?;
         self.run.quarantined.insert(number, block);
         self.batch.took(number, None);
@@ -423,7 +457,7 @@ impl Blocks {
         let part = if batch.part.is_empty() { None } else { Some(batch.part.finish()?) };
         let read = part.iter().flat_map(|part| part.blocks()).map(|block| block.number);
         let (findings, sinks) = self.detection.take();
-        let cursor = |block| Cursor { block, first: self.first, detectors: self.detection.snapshots() };
+        let cursor = |block| Cursor { block, first: self.first, detectors: self.memory() };
         let saving = Saving {
             state: self.run.state.clone(),
             lease: Arc::clone(&self.run.lease),

@@ -49,6 +49,7 @@ pub(super) struct Settings {
     pub(super) in_flight: usize,
     pub(super) give_up: Option<Duration>,
     pub(super) force: bool,
+    pub(super) best: bool,
     pub(super) snapshots: SnapshotPlan,
     pub(super) stop: CancellationToken,
     pub(super) listener: Option<Listener>,
@@ -64,6 +65,7 @@ impl std::fmt::Debug for Settings {
             .field("in_flight", &self.in_flight)
             .field("give_up", &self.give_up)
             .field("force", &self.force)
+            .field("best", &self.best)
             .finish_non_exhaustive()
     }
 }
@@ -92,6 +94,7 @@ impl EngineBuilder {
                 in_flight: 256,
                 give_up: Some(Duration::from_secs(600)),
                 force: false,
+                best: false,
                 snapshots: SnapshotPlan::default(),
                 stop: CancellationToken::new(),
                 listener: None,
@@ -191,6 +194,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Shows detectors the blocks of the best chain as soon as they are there, and delivers what they find at once; where such
+    /// a block does not become final, what was found in it is delivered again as
+    /// [`retracted`](crate::detect::Finding::retracted). The store is as without this: what is written is final. For live
+    /// mode alone.
+    pub fn best(mut self, best: bool) -> Self {
+        self.settings.best = best;
+        self
+    }
+
     /// At which blocks of each epoch subnets are stored.
     pub fn snapshots(mut self, plan: SnapshotPlan) -> Self {
         self.settings.snapshots = plan;
@@ -225,6 +237,11 @@ impl EngineBuilder {
             jsonl: self.jsonl,
         };
         job.check()?;
+        if settings.best && mode != Mode::Live {
+            return Err(EngineError::Usage(format!(
+                "only live mode follows the best chain: {mode} reads what is final"
+            )));
+        }
         let (size, delay) = match mode {
             Mode::Live | Mode::Backfill => (256, Duration::ZERO),
             Mode::FastBackfill => (10, Duration::from_secs(1)),

@@ -14,6 +14,17 @@ use crate::source::{BlockSource, RawBlock};
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What detectors remember, by their names.
+pub(super) type Memory = BTreeMap<String, HexBytes>;
+
+/// What detectors say of a block.
+#[derive(Debug)]
+pub(super) struct Inspected {
+    pub(super) findings: Vec<Finding>,
+    /// Whether every detector could look at it.
+    pub(super) is_whole: bool,
+}
+
 /// The detectors and sinks of a run.
 #[derive(Debug)]
 pub(super) struct Detection {
@@ -27,32 +38,45 @@ impl Detection {
         Self { detectors, sinks, found: Vec::new() }
     }
 
+    /// Their names.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.detectors.iter().map(|own| own.name()).collect()
+    }
+
+    /// Whether nobody looks for anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.detectors.is_empty()
+    }
+
+    /// Whether anybody is told of findings.
+    pub(super) fn has_sinks(&self) -> bool {
+        !self.sinks.is_empty()
+    }
+
     /// What the detectors find in a block. A detector that fails at a block says nothing about it, and the run goes on.
-    pub(super) async fn inspect(
-        &mut self,
-        source: &dyn BlockSource,
-        network: &str,
-        block: &RawBlock,
-    ) -> Result<Vec<Finding>, EngineError> {
+    pub(super) async fn inspect(&mut self, source: &dyn BlockSource, network: &str, block: &RawBlock) -> Inspected {
         let number = block.header.header.number;
         if self.detectors.is_empty() {
-            return Ok(Vec::new());
+            return Inspected { findings: Vec::new(), is_whole: true };
         }
         let context = match BlockContext::new(source, network, block) {
             Ok(context) => context,
             Err(error) => {
                 tracing::error!(block = number, %error, "no detector can look at this block");
-                return Ok(Vec::new());
+                return Inspected { findings: Vec::new(), is_whole: false };
             }
         };
-        let mut findings = Vec::new();
+        let (mut findings, mut is_whole) = (Vec::new(), true);
         for detector in &mut self.detectors {
             match with_retries(detector.as_mut(), &context).await {
                 Ok(found) => findings.extend(found),
-                Err(error) => tracing::error!(block = number, detector = detector.name(), %error, "no findings"),
+                Err(error) => {
+                    tracing::error!(block = number, detector = detector.name(), %error, "no findings");
+                    is_whole = false;
+                }
             }
         }
-        Ok(findings)
+        Inspected { findings, is_whole }
     }
 
     /// Keeps findings until their block is safe.
@@ -67,16 +91,29 @@ impl Detection {
         (std::mem::take(&mut self.found), self.sinks.clone())
     }
 
-    pub(super) fn snapshots(&self) -> BTreeMap<String, HexBytes> {
+    /// Hands these over at once; `block` is for the error.
+    pub(super) async fn hand_over(&self, findings: &[Finding], block: u64) -> Result<(), EngineError> {
+        deliver(&self.sinks, findings, block).await
+    }
+
+    pub(super) fn snapshots(&self) -> Memory {
         let kept = self.detectors.iter().filter_map(|own| Some((own.name().to_owned(), HexBytes(own.snapshot()?))));
         kept.collect()
     }
 
-    pub(super) fn restore(&mut self, snapshots: &BTreeMap<String, HexBytes>) {
+    pub(super) fn restore(&mut self, snapshots: &Memory) {
         for detector in &mut self.detectors {
             if let Some(snapshot) = snapshots.get(detector.name()) {
                 detector.restore(&snapshot.0);
             }
+        }
+    }
+
+    /// Goes back to what was remembered once. A detector that remembered nothing then is given what no detector understands,
+    /// and so begins anew.
+    pub(super) fn recall(&mut self, snapshots: &Memory) {
+        for detector in &mut self.detectors {
+            detector.restore(snapshots.get(detector.name()).map_or(&[], |snapshot| &*snapshot.0));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::metrics::counter;
 use futures::stream::{self, StreamExt};
 
+use super::gaps::expected;
 use super::patience::{Failure, Outcome};
 use super::run::{Run, Stored, load_parts, stored};
 use super::state::PartOf;
@@ -35,7 +36,7 @@ struct Unit {
 struct Planned {
     netuid: NetUid,
     /// How many epochs its tempo lets expect.
-    expected: usize,
+    expected: u64,
 }
 
 /// Every window of the range, in order; in each, the subnets in batches.
@@ -81,7 +82,9 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
     let planned = run.read(window.last(), || planned(&*source, &last, window, &left)).await?;
     let Some(planned) = planned else { return Ok(()) };
     let at_once = if run.job.mode == Mode::FastBackfill { FEW } else { MANY };
-    let batches = batches(planned, run.settings.batch_size);
+    let of_each: BTreeMap<NetUid, u64> = planned.iter().map(|one| (one.netuid, one.expected)).collect();
+    of_each.iter().for_each(|(netuid, epochs)| run.missing.more(*netuid, *epochs));
+    let batches = batches(&planned, run.settings.batch_size);
     let count = batches.len();
     let mut whole = true;
     for (position, batch) in batches.into_iter().enumerate() {
@@ -109,6 +112,7 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
             };
             run.still_ours().await?;
             run.state.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
+            run.missing.fewer(netuid, of_each.get(&netuid).copied().unwrap_or_default());
             run.report.epochs += unit.epochs;
             counter!(metrics::EPOCHS).increment(unit.epochs);
             run.meter.did(1, window.last());
@@ -147,20 +151,16 @@ async fn planned(
     netuids: &[NetUid],
 ) -> Result<Vec<Planned>, Failure> {
     let length = window.last() - window.first() + 1;
-    let expected = |period: Option<u64>| usize::try_from(length.div_ceil(period.unwrap_or(length).max(1))).unwrap_or(1);
     let clocks = clocks(source, at, netuids).await?;
-    Ok(clocks
-        .iter()
-        .map(|clock| Planned { netuid: clock.netuid, expected: expected(clock.rule.period(clock.tempo)) })
-        .collect())
+    Ok(clocks.iter().map(|clock| Planned { netuid: clock.netuid, expected: expected(clock, length) }).collect())
 }
 
 /// Groups of at least one subnet and, beyond that, of at most so many epochs.
-fn batches(planned: Vec<Planned>, size: usize) -> Vec<Vec<NetUid>> {
+fn batches(planned: &[Planned], size: usize) -> Vec<Vec<NetUid>> {
     let mut batches: Vec<Vec<NetUid>> = Vec::new();
     let mut epochs = 0;
     for one in planned {
-        match batches.last_mut().filter(|_| epochs + one.expected <= size) {
+        match batches.last_mut().filter(|_| epochs + one.expected <= size as u64) {
             Some(batch) => {
                 batch.push(one.netuid);
                 epochs += one.expected;
@@ -301,10 +301,11 @@ mod tests {
 
     #[test]
     fn a_batch_has_a_subnet_and_no_more_epochs_than_it_may() {
-        let sizes = |expected: &[usize], size| {
+        let sizes = |expected: &[u64], size| {
             let planned =
-                |(netuid, expected): (usize, &usize)| Planned { netuid: NetUid(netuid as u16), expected: *expected };
-            batches(expected.iter().enumerate().map(planned).collect(), size).iter().map(Vec::len).collect::<Vec<_>>()
+                |(netuid, expected): (usize, &u64)| Planned { netuid: NetUid(netuid as u16), expected: *expected };
+            let planned: Vec<Planned> = expected.iter().enumerate().map(planned).collect();
+            batches(&planned, size).iter().map(Vec::len).collect::<Vec<_>>()
         };
         assert_eq!(sizes(&[3, 3, 3, 3], 10), [3, 1]);
         assert_eq!(sizes(&[30, 3, 3], 10), [1, 2]);

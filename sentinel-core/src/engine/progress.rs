@@ -32,6 +32,9 @@ const MEMORY: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Meter {
     progress: Progress,
+    head: Option<u64>,
+    /// The block before the first that a live run has to read.
+    before: u64,
     recent: VecDeque<(Instant, u64)>,
     /// Done by this run, without what was found done.
     own: u64,
@@ -40,7 +43,7 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new(total: Option<u64>) -> Self {
         let recent = VecDeque::from([(Instant::now(), 0)]);
-        Self { progress: Progress { total, ..Progress::default() }, recent, own: 0 }
+        Self { progress: Progress { total, ..Progress::default() }, head: None, before: 0, recent, own: 0 }
     }
 
     pub(super) fn set_total(&mut self, total: u64) {
@@ -64,6 +67,7 @@ impl Meter {
         self.own += count;
         counter!(metrics::DONE).increment(count);
         gauge!(metrics::CURSOR).set(self.progress.block as f64);
+        self.lag();
         self.missing();
     }
 
@@ -74,10 +78,25 @@ impl Meter {
     }
 
     pub(super) fn head(&mut self, head: u64) {
-        let lag = head.saturating_sub(self.progress.block);
-        self.progress.lag = Some(lag);
+        self.head = Some(head);
         gauge!(metrics::HEAD).set(head as f64);
+        self.lag();
+    }
+
+    fn lag(&mut self) {
+        let Some(head) = self.head else { return };
+        let lag = head.saturating_sub(self.progress.block.max(self.before));
+        self.progress.lag = Some(lag);
         gauge!(metrics::LAG).set(lag as f64);
+    }
+
+    /// Where a live run begins: after its cursor, or at a block of its own choice.
+    pub(super) fn begins_at(&mut self, from: u64, cursor: Option<u64>) {
+        self.before = from.saturating_sub(1);
+        if let Some(cursor) = cursor {
+            self.progress.block = cursor;
+            gauge!(metrics::CURSOR).set(cursor as f64);
+        }
     }
 
     pub(super) fn own(&self) -> u64 {
@@ -119,5 +138,7 @@ mod tests {
         assert!(progress.rate > 0.0 && progress.eta_s.is_some());
         meter.head(1_010);
         assert_eq!(meter.now().lag, Some(10));
+        meter.did(4, 1_004);
+        assert_eq!(meter.now().lag, Some(6));
     }
 }

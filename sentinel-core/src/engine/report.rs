@@ -30,6 +30,8 @@ pub struct RunReport {
     pub epochs: u64,
     /// Findings that sinks took.
     pub findings: u64,
+    /// Findings that were taken back, since their block did not become final.
+    pub retracted: u64,
     /// Blocks that could not be read, by this run or one before.
     pub quarantined: Vec<u64>,
     /// What else could not be read by this run, in words.

@@ -8,6 +8,7 @@ use ::metrics::{counter, gauge};
 use tokio::task::JoinHandle;
 
 use super::builder::Settings;
+use super::gaps::Missing;
 use super::gather::Gatherer;
 use super::lease::{Lease, PULSE};
 use super::patience::{Failure, Outcome, Patience};
@@ -37,6 +38,7 @@ pub(super) struct Run {
     pub(super) quarantined: BTreeMap<u64, Quarantined>,
     pub(super) meter: Meter,
     pub(super) report: RunReport,
+    pub(super) missing: Missing,
     pub(super) lease: Arc<Lease>,
     pulse: JoinHandle<()>,
     sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
@@ -200,6 +202,7 @@ impl Run {
             quarantined,
             meter: Meter::new(None),
             report,
+            missing: Missing::default(),
             lease,
             pulse,
             sealing: None,
@@ -328,6 +331,7 @@ fn report_of(job: &Job, simulated: bool) -> RunReport {
         skipped: 0,
         epochs: 0,
         findings: 0,
+        retracted: 0,
         quarantined: Vec::new(),
         failed: Vec::new(),
         retried: 0,

@@ -5,6 +5,7 @@
 //! {network}/_state/{job}/parts/{window}/{first:010}-{last:010}.part     rows of blocks of an unfinished window
 //! {network}/_state/{job}/parts/{window}/{netuid:05}.part                rows of the epochs of one subnet in it
 //! {network}/_state/{job}/quarantine/{block:010}.json                    a block that could not be read, and why
+//! {network}/_state/{job}/claims.json                                    findings delivered of blocks that are not final
 //! {network}/_state/{job}/lease/…                                        who works on it
 //! ```
 
@@ -111,6 +112,10 @@ impl State {
         self.write_json(&self.folder.join("cursor.json")?, cursor).await?;
         fail::fail_point!("engine::after_cursor");
         Ok(())
+    }
+
+    pub(super) fn claims_key(&self) -> Result<Key, StorageError> {
+        self.folder.join("claims.json")
     }
 
     /// The parts of a window, in order.

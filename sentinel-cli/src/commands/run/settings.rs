@@ -65,6 +65,10 @@ pub(crate) struct Args {
     /// File that findings are appended to as JSON lines; - for stdout
     #[arg(long, value_name = "FILE")]
     findings: Option<PathBuf>,
+    /// Looks for findings in the best blocks of the chain at once, and takes back those of blocks that do not become final; what
+    /// is stored is final all the same. Live mode only [env: SENTINEL_BEST] [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    best: Option<String>,
     /// The word for the network in the names of files, instead of the network's own or one made of its genesis hash
     #[arg(long, value_name = "WORD")]
     name: Option<String>,
@@ -114,6 +118,7 @@ pub(super) struct Settings {
     /// An archive for blocks that a live source no longer keeps.
     pub(super) archive: Vec<String>,
     pub(super) force_refresh: bool,
+    pub(super) best: bool,
     pub(super) report: Option<PathBuf>,
     rpc: RpcConfig,
 }
@@ -161,11 +166,12 @@ impl Setting {
         seconds.map(Duration::from_secs_f64).ok_or_else(wrong)
     }
 
-    fn flag(&self) -> Result<bool, CliError> {
-        let Some((text, by)) = self.text() else { return Ok(false) };
+    /// What switches it on, where something does.
+    fn flag(&self) -> Result<Option<&'static str>, CliError> {
+        let Some((text, by)) = self.text() else { return Ok(None) };
         match text.to_ascii_lowercase().as_str() {
-            "1" | "true" | "yes" | "on" => Ok(true),
-            "0" | "false" | "no" | "off" => Ok(false),
+            "1" | "true" | "yes" | "on" => Ok(Some(by)),
+            "0" | "false" | "no" | "off" => Ok(None),
             _ => Err(CliError::Usage(format!("{by} is `{text}`: expected true or false"))),
         }
     }
@@ -185,6 +191,15 @@ impl Settings {
         let text = |number: Option<u64>| number.map(|number| number.to_string());
         let seconds = |number: Option<f64>| number.map(|number| number.to_string());
         let mode: Mode = of("--mode", "SENTINEL_MODE", &args.mode, file.mode.clone()).named()?.unwrap_or_default();
+        let best = of("--best", "SENTINEL_BEST", &args.best, file.best.map(|best| best.to_string()));
+        let best = match best.flag()? {
+            Some(by) if mode != Mode::Live => {
+                return Err(CliError::Usage(format!(
+                    "{by} asks for best blocks, and {mode} reads what is final: --best is for live mode"
+                )));
+            }
+            by => by.is_some(),
+        };
         let start: Option<u64> =
             of("--block-start", "BLOCK_START", &args.block_start, text(file.block_start)).parsed("a block number")?;
         let end: Option<u64> =
@@ -256,7 +271,8 @@ impl Settings {
                 &args.store_artifact,
                 file.store_artifact.map(|store| store.to_string()),
             )
-            .flag()?,
+            .flag()?
+            .is_some(),
             outputs,
             findings: args.findings.clone(),
             name: args.name.as_deref().map(str::parse).transpose()?,
@@ -273,6 +289,7 @@ impl Settings {
             )
             .seconds(120.0)?,
             archive: if mode == Mode::Live { of_archive } else { Vec::new() },
+            best,
             force_refresh: args.force_refresh || file.force_refresh.unwrap_or_default(),
             report: args.report.clone().or(file.report),
             rpc: config.rpc,

@@ -38,6 +38,8 @@ impl Drop for Keeper {
 async fn keep(node: Weak<Node>) {
     loop {
         let Some(node) = node.upgrade() else { return };
+        #[cfg(feature = "engine")]
+        node.stats().publish(node.options().first_endpoint);
         let pause = (node.options().probe_interval / LOOKS).max(Duration::from_millis(1));
         tend(&node, pause).await;
         // Early where more connections are wanted.

@@ -50,6 +50,8 @@ pub struct RpcOptions {
     pub prefetch: usize,
     /// The hash of block 0 that every endpoint must have. None: that of the first endpoint in the list that answers.
     pub genesis: Option<BlockHash>,
+    /// The number that metrics give the first endpoint, so that those of several sources in one process can be told apart. 0.
+    pub first_endpoint: usize,
     /// Where runtimes are kept; give two sources of one chain the same, and each is downloaded once. None: a cache of its
     /// own.
     pub runtimes: Option<RuntimeCache>,
@@ -97,6 +99,7 @@ impl Default for RpcOptions {
             max_backoff: Duration::from_secs(60),
             prefetch: 32,
             genesis: None,
+            first_endpoint: 0,
             runtimes: None,
         }
     }

@@ -58,6 +58,37 @@ pub struct EndpointStats {
     pub bytes: u64,
 }
 
+#[cfg(feature = "engine")]
+impl EndpointStats {
+    /// Hands the numbers to whatever keeps metrics now. `first` is the number of the first endpoint in the list.
+    pub(super) fn publish(&self, first: usize) {
+        use crate::metrics as names;
+        use ::metrics::{counter, gauge};
+
+        let endpoint = (first + self.index).to_string();
+        for (name, count) in [
+            (names::RPC_CALLS, self.calls),
+            (names::RPC_RETRIES, self.retries),
+            (names::RPC_RATE_LIMITED, self.rate_limited),
+            (names::RPC_TIMEOUTS, self.timeouts),
+            (names::RPC_FAILURES, self.failures + self.connect_failures + self.hung),
+            (names::RPC_BYTES, self.bytes),
+        ] {
+            counter!(name, "endpoint" => endpoint.clone()).absolute(count);
+        }
+        for (name, now) in [
+            (names::RPC_UP, f64::from(u8::from(self.up && !self.refused))),
+            (names::RPC_CONNECTIONS, self.connections as f64),
+            (names::RPC_IN_FLIGHT, self.in_flight as f64),
+        ] {
+            gauge!(name, "endpoint" => endpoint.clone()).set(now);
+        }
+        if let Some(head) = self.head {
+            gauge!(names::RPC_HEAD, "endpoint" => endpoint).set(head as f64);
+        }
+    }
+}
+
 /// Counts of one endpoint as they are kept.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
