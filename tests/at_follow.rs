@@ -1,6 +1,11 @@
 //! Following a chain through cuts, silence, holes, lagging endpoints and outages: every block once, in order.
 //!
-//! `SENTINEL_AT=full cargo test --release --test at_follow -- --include-ignored --nocapture` runs it at full size.
+//! The full size is ignored by default: `cargo test --release --test at_follow -- --ignored --nocapture`.
+
+#[path = "at_follow/faults.rs"]
+mod faults;
+#[path = "at_follow/record.rs"]
+mod record;
 
 use std::error::Error;
 use std::ops::RangeInclusive;
@@ -9,14 +14,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
+use sentinel_core::engine::{Engine, Mode};
 use sentinel_core::source::{BlockSource, MemorySource, RpcOptions, RpcSource, SourceError};
+use sentinel_core::storage::ObjectStorage;
 use sentinel_support::node::{Answer, Node, NodeOptions};
-use sentinel_support::rng::Rng;
+use sentinel_support::oracle::Objects;
+use sentinel_support::proxy::Proxy;
+use sentinel_support::rng::{self, Rng};
 use sentinel_support::rpc::quick;
-use sentinel_support::{chains, runtimes};
-use tokio::time::{Instant, sleep, timeout};
+use sentinel_support::{chains, runs, runtimes};
+use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-type Outcome = Result<(), Box<dyn Error>>;
+use crate::faults::{Fault, Size};
+use crate::record::{Every, Order, Record, Taken, Watermark};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const BLOCK_TIME: Duration = Duration::from_millis(20);
 const SILENCE: Duration = Duration::from_secs(1);
@@ -24,11 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How far the second endpoint is behind.
 const BEHIND: u64 = 30;
 
-fn size(small: u64, full: u64) -> u64 {
-    if std::env::var("SENTINEL_AT").is_ok_and(|size| size == "full") { full } else { small }
-}
-
-fn options() -> RpcOptions {
+fn options_of_a_test() -> RpcOptions {
     RpcOptions {
         poll_interval: Duration::from_millis(50),
         silence: SILENCE,
@@ -61,112 +70,216 @@ async fn serve_again(chain: &MemorySource, port: u16) -> Result<Node, Box<dyn Er
     Err("the port stays in use".into())
 }
 
-/// What goes wrong next, and for how many blocks.
-async fn fault(rng: &mut Rng, nodes: &[&Node; 2]) {
-    let [first, second] = nodes;
-    let blocks = rng.below(15) as u32 + 1;
-    match rng.below(5) {
-        // The first endpoint is away.
-        0 | 1 => {
-            first.refuse(Some((503, None)));
-            first.hang_up();
-            sleep(BLOCK_TIME * blocks).await;
-            first.refuse(None);
-        }
-        // A subscription that is accepted and says nothing.
-        2 => {
-            first.script_once("chain_subscribeFinalizedHeads", Answer::Never);
-            first.hang_up();
-        }
-        // A backend that has the height and not the block.
-        3 => {
-            for node in nodes {
-                node.script_once("chain_getBlockHash", Answer::null());
-                node.script_once("chain_getBlock", Answer::null());
+const SMALL: Size = Size {
+    heads: 200,
+    disconnects: 4,
+    longest: 15,
+    half_open: 1,
+    zombies: 1,
+    outage: 50,
+    null_fills: 10,
+    silence: SILENCE,
+};
+const FULL: Size = Size {
+    heads: 5_000,
+    disconnects: 50,
+    longest: 60,
+    half_open: 5,
+    zombies: 5,
+    outage: 1_000,
+    null_fills: 100,
+    silence: Duration::from_secs(2),
+};
+
+/// Two chains that grow, one behind the other.
+struct Growing {
+    chain: MemorySource,
+    late: MemorySource,
+    /// The finalized head of the first; heights are counted from 1.
+    head: AtomicU64,
+    /// No block comes after this one; 0 while that is not known.
+    last: AtomicU64,
+}
+
+impl Growing {
+    fn new() -> Self {
+        Self { chain: empty_chain(), late: empty_chain(), head: AtomicU64::new(0), last: AtomicU64::new(0) }
+    }
+
+    fn head(&self) -> u64 {
+        self.head.load(Ordering::SeqCst)
+    }
+
+    /// A block every [`BLOCK_TIME`], of which a quarter becomes final only together with the next.
+    async fn grow(&self, rng: &mut Rng) {
+        let mut ticks = interval(BLOCK_TIME);
+        for number in 1.. {
+            ticks.tick().await;
+            let last = self.last.load(Ordering::SeqCst);
+            if last == 0 || number <= last {
+                self.chain.push_unfinalized(chains::block(number));
+                if !rng.percent(25) || number == last {
+                    self.chain.finalize(number);
+                    self.head.store(number, Ordering::SeqCst);
+                }
             }
-        }
-        // Nobody is there.
-        _ => {
-            for node in nodes {
-                node.refuse(Some((503, None)));
-                node.hang_up();
+            if number > BEHIND {
+                self.late.push(chains::block(number - BEHIND));
             }
-            sleep(BLOCK_TIME * blocks).await;
-            first.refuse(None);
-            second.refuse(None);
+            if last > 0 && number >= last + BEHIND {
+                break;
+            }
         }
     }
 }
 
-async fn follow(last: u64, faults: usize, seed: u64) -> Outcome {
-    let (chain, late) = (empty_chain(), empty_chain());
-    let first = Node::serve(Arc::new(chain.clone())).await?;
-    let second = Node::serve(Arc::new(late.clone())).await?;
-    let source = RpcSource::connect_any(&[&first.ws_url(), &second.ws_url()], options()).await?;
-    let head = AtomicU64::new(0);
+/// The longest times that were seen.
+#[derive(Debug, Default)]
+struct Longest {
+    /// From the end of a fault until the run was at most two blocks behind.
+    recovery: Duration,
+    /// From the silence of a subscription to the first block that it did not announce.
+    zombie: Duration,
+}
 
-    let grow = async {
-        let mut rng = Rng::new(seed);
-        for number in 1..=last + BEHIND {
-            sleep(BLOCK_TIME).await;
-            if number <= last {
-                chain.push_unfinalized(chains::block(number));
-                // Some heights are never announced by themselves.
-                if !rng.percent(25) || number == last {
-                    chain.finalize(number);
-                    head.store(number, Ordering::Relaxed);
-                }
-            }
-            if number > BEHIND {
-                late.push(chains::block(number - BEHIND));
-            }
+/// Waits until the run has come so far; gives the time that it took.
+async fn until(what: impl Fn() -> bool) -> Outcome<Duration> {
+    let since = Instant::now();
+    while !what() {
+        if since.elapsed() > PATIENCE {
+            return Err("nothing comes any more".into());
         }
-    };
-    let break_things = async {
-        let mut rng = Rng::new(seed + 1);
-        for _ in 0..faults {
-            sleep(BLOCK_TIME * (rng.below(2 * last as usize / (3 * faults)) as u32 + 5)).await;
-            fault(&mut rng, &[&first, &second]).await;
-        }
-    };
-    let read = async {
-        let (mut blocks, mut read, mut errors, mut lag) = (source.finalized(1), Vec::new(), 0, 0);
-        while read.len() < last as usize {
-            match timeout(PATIENCE, blocks.next()).await?.ok_or("the stream ended")? {
-                Ok(block) => {
-                    lag = lag.max(head.load(Ordering::Relaxed).saturating_sub(block.header.header.number));
-                    read.push(block.reference());
-                }
-                Err(error) if error.is_retryable() => errors += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        println!("seed={seed} blocks={} errors={errors} greatest_lag={lag}", read.len());
-        Ok::<_, Box<dyn Error>>(read)
-    };
-    let ((), (), read) = futures::join!(grow, break_things, read);
-    let read = read?;
-    assert!(read.iter().map(|block| block.number).eq(1..=last), "each height once, ascending");
-    for block in &read {
-        assert_eq!(*block, chain.header(block.number.into()).await?.reference());
+        sleep(Duration::from_millis(2)).await;
     }
-    println!("{:?}", source.stats());
+    Ok(since.elapsed())
+}
+
+/// One fault after the other, each when the run has recovered from the one before.
+async fn break_things(
+    size: &Size,
+    rng: &mut Rng,
+    proxies: [&Proxy; 2],
+    growing: &Growing,
+    record: &Record,
+) -> Outcome<Longest> {
+    let mut longest = Longest::default();
+    let is_near = || record.shown() + 2 >= growing.head();
+    until(|| record.shown() >= 20).await?;
+    for fault in size.faults(rng) {
+        sleep(BLOCK_TIME * rng.below(20) as u32).await;
+        let head = growing.head();
+        let lasts = fault.strike(proxies[0], proxies[1]);
+        if fault == Fault::Zombie {
+            // What was announced just before may still be on its way.
+            longest.zombie = longest.zombie.max(until(|| record.shown() > head + 5).await?);
+        }
+        sleep(lasts).await;
+        let recovery = until(is_near).await?;
+        if recovery > Duration::from_secs(10) {
+            println!("{fault:?}: near the head again after {recovery:?}");
+        }
+        longest.recovery = longest.recovery.max(recovery);
+    }
+    Ok(longest)
+}
+
+/// A live run over two endpoints, through everything that [`Size`] says.
+async fn follow(size: &Size, seed: u64) -> Outcome {
+    let began = Instant::now();
+    let growing = Growing::new();
+    // Counting calls is enough.
+    let unlogged = || NodeOptions { keep_calls: false, ..NodeOptions::default() };
+    let first = Node::serve_with(Arc::new(growing.chain.clone()), unlogged()).await?;
+    let second = Node::serve_with(Arc::new(growing.late.clone()), unlogged()).await?;
+    let scripts = [size.announcements(seed).and(size.answers(seed)), size.announcements(seed + 100)];
+    let [script, other_script] = scripts;
+    let proxies = [Proxy::start(&first.ws_url(), script).await?, Proxy::start(&second.ws_url(), other_script).await?];
+    let urls = [proxies[0].ws_url(), proxies[1].ws_url()];
+    let rpc = RpcOptions { silence: size.silence, ..options_of_a_test() };
+    let source = RpcSource::connect_any(&[&urls[0], &urls[1]], rpc).await?;
+
+    let record = Arc::new(Record::default());
+    let watermark = Watermark(Arc::clone(&record));
+    // The run is polled by this thread, and nothing else here has a watermark.
+    let _recorder = metrics::set_default_local_recorder(&watermark);
+    let (store, stop) = (Arc::new(ObjectStorage::memory()), CancellationToken::new());
+    let engine = Engine::builder(Arc::new(source.clone()), store.clone(), "sim".parse()?)
+        .mode(Mode::Live)
+        .start(1)
+        .outputs("blocks".parse()?)
+        .detector(Every(Arc::clone(&record)))
+        .sink(Arc::new(Taken(Arc::clone(&record))))
+        .stop(stop.clone())
+        .build()?;
+
+    let (mut grow_rng, mut fault_rng) = (Rng::new(seed), Rng::new(seed + 1_000));
+    let faults = async {
+        let faults = break_things(size, &mut fault_rng, [&proxies[0], &proxies[1]], &growing, &record);
+        let longest = faults.await.inspect_err(|_| stop.cancel());
+        growing.last.store(size.heads.max(growing.head() + 10), Ordering::SeqCst);
+        let longest = longest?;
+        let last = growing.last.load(Ordering::SeqCst);
+        until(|| growing.head() == last).await?;
+        let end = until(|| record.watermark() == last).await;
+        stop.cancel();
+        end.map(|_| longest)
+    };
+    let ((), longest, report) = futures::join!(growing.grow(&mut grow_rng), faults, engine.run());
+    let (longest, report) = (longest.map_err(|error| format!("{error}: {:?}", source.stats()))?, report?);
+
+    let (last, blocks, stats) = (growing.last.load(Ordering::SeqCst), record.blocks(), source.stats());
+    let order = Order::of(&blocks, last);
+    let done = |action| proxies.iter().map(|proxy| proxy.stats().done(action)).sum::<u64>();
+    let calls: u64 = stats.endpoints.iter().map(|endpoint| endpoint.calls).sum();
+    println!(
+        "seed={seed} heads={last} {order} watermark_ahead={} calls={calls} wall={:.1}s zombie_found={:.2}s recovery={:.2}s \
+         announced={} disconnects={} half_open={} zombies={} outage={} null_fills={} skipped={} duplicated={} swapped={} head_back={} \
+         stalls={} retried={}",
+        record.ahead(),
+        began.elapsed().as_secs_f64(),
+        longest.zombie.as_secs_f64(),
+        longest.recovery.as_secs_f64(),
+        proxies.iter().map(|proxy| proxy.stats().notifications).sum::<u64>(),
+        size.disconnects,
+        done("half_open"),
+        size.zombies,
+        size.outage,
+        done("null_result"),
+        done("skip_notification"),
+        done("dup_notification"),
+        done("swap_notifications"),
+        done("head_regress"),
+        stats.stalls,
+        report.retried,
+    );
+    assert!(order.is_right(), "{order}");
+    for block in &blocks {
+        assert_eq!(*block, growing.chain.header(block.number.into()).await?.reference());
+    }
+    assert_eq!(record.ahead(), 0, "the watermark was ahead of what was delivered");
+    assert_eq!((report.done, report.block_end, report.quarantined), (last, last, vec![]));
+    let objects = Objects::of(&*store).await?;
+    assert_eq!(runs::cursor(&objects), Some(last));
+    assert!(runs::durable(&objects).into_iter().eq(1..=last), "what is in the store");
+    // All of it took place.
+    assert_eq!((done("half_open"), done("null_result")), (size.half_open as u64, size.null_fills as u64));
+    let announced: u64 = proxies.iter().map(|proxy| proxy.stats().notifications).sum();
+    for (action, share) in [("skip_notification", 4), ("dup_notification", 20), ("swap_notifications", 20)] {
+        assert!(done(action) * share * 2 > announced.min(size.heads), "{action}: {} of {announced}", done(action));
+    }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_block_is_given_once_whatever_happens() -> Outcome {
-    for seed in 1..=2 {
-        follow(200, 10, seed * 10).await?;
-    }
-    Ok(())
+    follow(&SMALL, rng::seed_or(1)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: run with SENTINEL_AT=full"]
+#[ignore = "the full size; takes minutes"]
 async fn every_block_is_given_once_at_full_size() -> Outcome {
     for seed in 1..=3 {
-        follow(5_000, 150, seed * 10).await?;
+        follow(&FULL, seed).await?;
     }
     Ok(())
 }
@@ -178,7 +291,7 @@ async fn a_zombie_is_found_within_twice_the_silence() -> Outcome {
     chain.push(chains::block(1));
     let node = Node::serve(Arc::new(chain.clone())).await?;
     node.script("chain_subscribeFinalizedHeads", Answer::Never);
-    let source = RpcSource::connect(&node.ws_url(), options()).await?;
+    let source = RpcSource::connect(&node.ws_url(), options_of_a_test()).await?;
     let mut blocks = source.finalized(1);
     assert_eq!(blocks.next().await.ok_or("it ended")??.header.header.number, 1);
     for number in 2..=4 {
@@ -204,7 +317,7 @@ async fn a_head_that_stands_still_is_left() -> Outcome {
     for chain in [&stuck, &alive] {
         chain.push(chains::block(1));
     }
-    let source = RpcSource::connect_any(&[&first.ws_url(), &second.ws_url()], options()).await?;
+    let source = RpcSource::connect_any(&[&first.ws_url(), &second.ws_url()], options_of_a_test()).await?;
     let mut blocks = source.finalized(1);
     assert_eq!(blocks.next().await.ok_or("it ended")??.header.header.number, 1);
     for number in 2..=5 {
@@ -220,11 +333,11 @@ async fn a_head_that_stands_still_is_left() -> Outcome {
 /// Far behind, blocks are read ahead of the reader, several at once, and given in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_missed_is_caught_up_in_parallel() -> Outcome {
-    let last = size(500, 10_000);
+    let last = 500;
     let chain = empty_chain();
     push(&chain, 1..=last);
     let node = Node::serve(Arc::new(chain)).await?;
-    let source = RpcSource::connect(&node.ws_url(), options()).await?;
+    let source = RpcSource::connect(&node.ws_url(), options_of_a_test()).await?;
     let mut blocks = source.finalized(1);
     let (since, mut most) = (Instant::now(), 0);
     for number in 1..=last {
@@ -246,7 +359,7 @@ async fn a_contradicted_finality_stops_the_stream() -> Outcome {
     push(&other, 12..=18);
     let node = Node::serve(Arc::new(chain.clone())).await?;
     let port = node.ws_url().rsplit(':').next().ok_or("a port")?.parse()?;
-    let source = RpcSource::connect(&node.ws_url(), options()).await?;
+    let source = RpcSource::connect(&node.ws_url(), options_of_a_test()).await?;
     let mut blocks = source.finalized(1);
     for number in 1..=5 {
         assert_eq!(blocks.next().await.ok_or("it ended")??.header.header.number, number);
