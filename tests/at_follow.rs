@@ -225,7 +225,9 @@ async fn follow(size: &Size, seed: u64) -> Outcome {
         end.map(|_| longest)
     };
     let ((), longest, report) = futures::join!(growing.grow(&mut grow_rng), faults, engine.run());
-    let (longest, report) = (longest.map_err(|error| format!("{error}: {:?}", source.stats()))?, report?);
+    // Where the run ended by itself, that is why nothing came.
+    let report = report?;
+    let longest = longest.map_err(|error| format!("{error}: {:?}", source.stats()))?;
 
     let (last, blocks, stats) = (growing.last.load(Ordering::SeqCst), record.blocks(), source.stats());
     let order = Order::of(&blocks, last);

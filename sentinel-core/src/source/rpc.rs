@@ -171,12 +171,23 @@ impl Inner {
     }
 
     async fn head(&self, finality: Finality) -> Result<BlockRef, SourceError> {
-        anywhere!(self.pool, None, |ask| self.head_from(ask, finality))
+        anywhere!(self.pool, None, |ask| self.named_head(ask, finality))
+    }
+
+    /// The head that an endpoint names, which it then has to know.
+    async fn named_head(&self, ask: Ask<'_>, finality: Finality) -> Result<BlockRef, SourceError> {
+        match self.head_from(ask, finality).await {
+            // A backend behind the same address that is not so far yet: nothing that stays.
+            Err(SourceError::UnknownBlock { block, .. }) => {
+                Err(ask.lying(block, "it is named as the head, and there is no such block"))
+            }
+            answer => answer,
+        }
     }
 
     /// The head as one endpoint sees it.
     async fn head_at(&self, node: &Node, finality: Finality) -> Result<BlockRef, SourceError> {
-        self.head_from(Ask::alone(node, &Budget::new(RetryBudget::NONE)), finality).await
+        self.named_head(Ask::alone(node, &Budget::new(RetryBudget::NONE)), finality).await
     }
 
     /// The hash at a height as one endpoint sees it.

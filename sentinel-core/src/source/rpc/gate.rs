@@ -2,7 +2,10 @@
 //!
 //! Both bounds move like those of TCP: down by a factor when the endpoint limits or does not keep up, up again bit by bit
 //! with every good answer. What was under way at a cut is not held against the endpoint again. It begins with some at once,
-//! and one more with every good answer until the first cut.
+//! and one more with every good answer until the first cut. Cuts that do not help are taken back ([`trial`]).
+
+mod meter;
+mod trial;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +13,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
+
+use self::meter::Meter;
+use self::trial::{Bounds, Trial, Verdict};
 
 /// How many are under way at once at first.
 const START: usize = 64;
@@ -29,8 +35,6 @@ const SLOWEST: f64 = 0.5;
 const AMPLE: f64 = 8.0;
 /// Turns that were not used lapse after this time, so that a pause does not end in a burst.
 const LAPSE: Duration = Duration::from_millis(20);
-/// How long requests are counted for knowing their rate.
-const COUNTED: Duration = Duration::from_millis(250);
 
 /// See the module.
 #[derive(Debug)]
@@ -51,8 +55,10 @@ struct State {
     pace: Option<f64>,
     next_turn: Instant,
     closed_until: Option<Instant>,
+    /// Since when everything was refused.
+    refusing_since: Option<Instant>,
     meter: Meter,
-    tally: Tally,
+    trial: Trial,
 }
 
 /// The right to one request; it ends when this is dropped.
@@ -83,8 +89,9 @@ impl Gate {
             pace: fixed,
             next_turn: now,
             closed_until: None,
-            meter: Meter { since: now, count: 0, rate: 0.0 },
-            tally: Tally::default(),
+            refusing_since: None,
+            meter: Meter::new(now),
+            trial: Trial::default(),
         };
         Self { most, fixed, state: Mutex::new(state) }
     }
@@ -136,6 +143,16 @@ impl Gate {
         until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 
+    /// How long one more request would wait, as far as is known.
+    pub(super) fn busy_for(&self) -> Duration {
+        let state = self.lock();
+        let now = Instant::now();
+        let until = |at: Option<Instant>| at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let Some(pace) = state.pace else { return until(state.closed_until) };
+        let queue = Duration::try_from_secs_f64(state.waiting.len() as f64 / pace).unwrap_or(Duration::MAX);
+        until(state.closed_until).max(until(Some(state.next_turn)).saturating_add(queue))
+    }
+
     pub(super) fn reading(&self) -> Reading {
         let state = self.lock();
         Reading { under_way: state.under_way, window: state.window as usize, per_second: state.pace }
@@ -160,32 +177,49 @@ impl Permit {
     /// A good answer came.
     pub(super) fn fine(&self) {
         let mut state = self.gate.lock();
-        state.tally.good += 1;
+        state.refusing_since = None;
+        state.trial.good();
         let wider = if state.cuts == 0 { 1.0 } else { (1.0 / state.window).max(WIDER) };
         state.window = (state.window + wider).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
             let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
             state.pace = match self.gate.fixed {
                 Some(fixed) => Some(faster.min(fixed)),
-                None if faster > AMPLE * state.meter.rate.max(1.0) => None,
+                None if faster > AMPLE * state.meter.last().max(1.0) => None,
                 None => Some(faster),
             };
         }
     }
 
-    /// The endpoint said that these were too many, and perhaps for how long it wants none.
-    pub(super) fn limited(&self, leave_alone: Option<Duration>) {
+    /// The endpoint said that these were too many, and perhaps for how long it wants none. Gives how long it has been saying
+    /// nothing else.
+    pub(super) fn limited(&self, leave_alone: Option<Duration>) -> Duration {
         let mut state = self.gate.lock();
+        let now = Instant::now();
         if let Some(pause) = leave_alone {
-            let until = Instant::now() + pause;
+            let until = now + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
         }
-        if self.cuts == state.cuts && state.tally.wants_cut() && self.is_news(&mut state) {
-            let rate = state.meter.rate();
-            let pace = SLOWER * state.pace.map_or(rate, |pace| pace.min(rate)).max(SLOWEST);
-            state.pace = Some(pace);
-            state.next_turn = Instant::now() + Duration::from_secs_f64(1.0 / pace);
+        let refusing = now.saturating_duration_since(*state.refusing_since.get_or_insert(now));
+        if self.cuts == state.cuts {
+            let rate = state.rate();
+            let bounds = Bounds { pace: state.pace, window: state.window };
+            match state.trial.refused(now, rate, bounds) {
+                Verdict::Keep => {}
+                Verdict::Cut => {
+                    self.is_news(&mut state);
+                    let pace = SLOWER * rate.max(SLOWEST);
+                    state.pace = Some(pace);
+                    state.next_turn = now + Duration::from_secs_f64(1.0 / pace);
+                }
+                Verdict::Undo(before) => {
+                    state.pace = before.pace;
+                    state.window = state.window.max(before.window).min(self.gate.most as f64);
+                    state.next_turn = now;
+                }
+            }
         }
+        refusing
     }
 
     /// No answer came in time, or the endpoint said that it is busy.
@@ -240,6 +274,12 @@ impl State {
         self.under_way < self.window as usize
     }
 
+    /// What is asked for in a second at present.
+    fn rate(&self) -> f64 {
+        let rate = self.meter.rate();
+        self.pace.map_or(rate, |pace| pace.min(rate))
+    }
+
     fn turn(&mut self) -> Turn {
         let now = Instant::now();
         if let Some(until) = self.closed_until {
@@ -253,65 +293,6 @@ impl State {
         let turn = self.next_turn.max(now.checked_sub(LAPSE).unwrap_or(now));
         self.next_turn = turn + Duration::from_secs_f64(1.0 / pace);
         if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now(self.cuts) }
-    }
-}
-
-/// What came of the requests since the last cut of the rate: whether cuts help at all.
-///
-/// An endpoint that refuses by rate refuses next to nothing after a few cuts. One that refuses at random goes on as before;
-/// to slow down for it ever more would gain nothing.
-#[derive(Debug, Default)]
-struct Tally {
-    good: u32,
-    refused: u32,
-    /// Cuts in a row that did not help.
-    in_vain: u32,
-}
-
-impl Tally {
-    /// One more was refused: whether the rate is to be cut for it.
-    fn wants_cut(&mut self) -> bool {
-        /// Good answers that show that the last cut helped.
-        const HELPED: u32 = 32;
-        /// Answers without which a share of them says nothing.
-        const ENOUGH: u32 = 16;
-        /// Four cuts leave a quarter of the rate: where less than two thirds are refused, that ends it.
-        const PATIENCE: u32 = 4;
-        self.refused += 1;
-        if self.good + self.refused < ENOUGH {
-            return false;
-        }
-        let may_be_random = self.good < HELPED && self.refused < 2 * self.good;
-        self.in_vain = if may_be_random { self.in_vain + 1 } else { 0 };
-        (self.good, self.refused) = (0, 0);
-        self.in_vain <= PATIENCE
-    }
-}
-
-/// The rate of requests.
-#[derive(Debug)]
-struct Meter {
-    since: Instant,
-    count: u32,
-    /// Of the time before `since`.
-    rate: f64,
-}
-
-impl Meter {
-    fn count(&mut self, now: Instant) {
-        let span = now.saturating_duration_since(self.since);
-        if span >= COUNTED {
-            self.rate = f64::from(self.count) / span.as_secs_f64();
-            self.since = now;
-            self.count = 0;
-        }
-        self.count += 1;
-    }
-
-    fn rate(&self) -> f64 {
-        let span = Instant::now().saturating_duration_since(self.since).max(Duration::from_millis(10));
-        let now = f64::from(self.count) / span.as_secs_f64();
-        if span < COUNTED / 2 && self.rate > 0.0 { self.rate } else { now }
     }
 }
 
@@ -409,7 +390,7 @@ mod tests {
                 }
                 match taken {
                     true => permit.fine(),
-                    false => permit.limited(None),
+                    false => _ = permit.limited(None),
                 }
             }
         };
@@ -431,7 +412,7 @@ mod tests {
                     let permit = gate.enter().await;
                     sleep(Duration::from_millis(5)).await;
                     match (from + index) * 7 % 10 < 3 {
-                        true => permit.limited(None),
+                        true => _ = permit.limited(None),
                         false => permit.fine(),
                     }
                 }

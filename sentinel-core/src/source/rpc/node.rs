@@ -112,6 +112,11 @@ impl Node {
         if self.open_links().next().is_some() { closed } else { closed.max(self.health.pause_left()) }
     }
 
+    /// How long one more request would wait here, as far as is known.
+    pub(super) fn busy_for(&self) -> Duration {
+        self.ready_in().max(self.gate.busy_for())
+    }
+
     /// Ends when more connections are wanted.
     pub(super) async fn crowded(&self) {
         self.crowded.notified().await;
@@ -174,8 +179,9 @@ impl Node {
         let pause = match (trouble, &error) {
             (_, SourceError::RateLimited { retry_after, .. }) => {
                 self.counters.rate_limited.one();
-                permit.limited(*retry_after);
-                Some(retry_after.unwrap_or_else(growing))
+                // The gate spaces requests; the pause of one grows only where nothing else is answered either.
+                let refusing = permit.limited(*retry_after);
+                Some(retry_after.unwrap_or_else(|| jittered(PAUSE.max(refusing))))
             }
             // The connection ended because an answer was too large; whose, only the next try shows.
             (Trouble::Lost, SourceError::TooLarge { .. }) => {
