@@ -72,11 +72,18 @@ impl Size {
 
     /// What happens to answers here and there: heads run back; hashes, headers and blocks are missing.
     pub(crate) fn answers(&self, seed: u64) -> Script {
-        let back = Mix::new(self.heads as usize / 100, Span::Method("chain_getFinalizedHead", self.heads / 2));
+        // One look at the head often serves several blocks, so that fewer ask for it.
+        let (all, few) = (self.heads / 2, self.heads / 10);
+        let back = Mix::new(self.heads as usize / 200, Span::Method("chain_getFinalizedHead", few));
         let script = Script::random(seed, &back.with(1, Action::HeadRegress(BEHIND)));
-        let parts = ["chain_getBlockHash", "chain_getBlock", "chain_getHeader", "chain_getFinalizedHead"];
-        parts.into_iter().zip([4, 3, 2, 1]).fold(script, |script, (method, tenths)| {
-            let nulls = Mix::new(self.null_fills * tenths / 10, Span::Method(method, self.heads / 2));
+        let parts = [
+            ("chain_getBlockHash", 4, all),
+            ("chain_getBlock", 3, all),
+            ("chain_getHeader", 2, few),
+            ("chain_getFinalizedHead", 1, few),
+        ];
+        parts.into_iter().fold(script, |script, (method, tenths, among)| {
+            let nulls = Mix::new(self.null_fills * tenths / 10, Span::Method(method, among));
             script.and(Script::random(seed + tenths as u64, &nulls.with(1, Action::NullResult)))
         })
     }

@@ -27,8 +27,12 @@ const WIDER: f64 = 0.125;
 const SLOWER: f64 = 0.7;
 /// What a good answer adds to the rate: after a cut it takes some two hundred to come back to where the limit was.
 const FASTER: f64 = 1.0 / 512.0;
-/// What a second of good answers adds to the rate at least, where they are few.
+/// The same where the rate is low, in requests per second: a tenth more in every second.
 const FASTER_WHEN_SLOW: f64 = 0.1;
+/// Never more than this part of the rate, so that what comes after a cut shows whether it helped.
+const FASTEST: f64 = 1.0 / 64.0;
+/// What a good answer adds to the rate, in requests per second, while refusals have nothing to do with it.
+const FREELY: f64 = 0.5;
 /// No cut goes below this rate, in requests per second.
 const SLOWEST: f64 = 0.5;
 /// A rate so many times what is asked for anyway bounds nothing and is forgotten.
@@ -182,7 +186,11 @@ impl Permit {
         let wider = if state.cuts == 0 { 1.0 } else { (1.0 / state.window).max(WIDER) };
         state.window = (state.window + wider).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
-            let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
+            let more = match state.trial.puts_up() {
+                true => FREELY,
+                false => pace * (FASTER_WHEN_SLOW / pace).clamp(FASTER, FASTEST),
+            };
+            let faster = pace + more;
             state.pace = match self.gate.fixed {
                 Some(fixed) => Some(faster.min(fixed)),
                 None if faster > AMPLE * state.meter.last().max(1.0) => None,

@@ -37,10 +37,10 @@ impl Meter {
         self.rate
     }
 
-    /// The rate at present.
+    /// The rate at present; soon after the start of a span, that of the last one where it was higher.
     pub(super) fn rate(&self) -> f64 {
         let span = Instant::now().saturating_duration_since(self.since).max(Duration::from_millis(10));
         let now = f64::from(self.count) / span.as_secs_f64();
-        if span < COUNTED / 2 && self.rate > 0.0 { self.rate } else { now }
+        if span < COUNTED / 2 { now.max(self.rate) } else { now }
     }
 }
