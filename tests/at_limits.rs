@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sentinel_core::engine::{Engine, Mode};
-use sentinel_core::source::{BlockSource, MemorySource, RpcOptions, RpcSource};
+use sentinel_core::source::{MemorySource, RpcOptions, RpcSource};
 use sentinel_core::storage::ObjectStorage;
 use sentinel_support::node::{Limit, Node, NodeOptions};
 use sentinel_support::oracle::{Objects, Truth};
 use sentinel_support::{chains, rng, runs, runtimes};
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval};
 
 type Outcome = Result<(), Box<dyn Error>>;
+
+/// How far away the node is.
+const LATENCY: Duration = Duration::from_millis(20);
 
 /// What a backfill needs of each block.
 const REQUESTS_PER_BLOCK: u64 = 4;
@@ -45,14 +48,16 @@ impl Figures {
 
 fn chain(last: u64) -> MemorySource {
     let chain = MemorySource::new("made up", runtimes::raonet_218());
-    (1..=last).for_each(|number| drop(chain.push(chains::block(number))));
+    for number in 1..=last {
+        chain.push(chains::block(number));
+    }
     chain
 }
 
 /// A backfill of the whole chain with default options from a node that is 20 ms away.
 async fn backfill(size: &Size, limit: Limit) -> Result<Figures, Box<dyn Error>> {
     let chain = chain(size.blocks);
-    let options = NodeOptions { latency: Duration::from_millis(20), keep_calls: false, ..NodeOptions::default() };
+    let options = NodeOptions { latency: LATENCY, keep_calls: false, ..NodeOptions::default() };
     let node = Node::serve_with(Arc::new(chain.clone()), options).await?;
     let source = RpcSource::connect(&node.ws_url(), RpcOptions::default()).await?;
     let store = Arc::new(ObjectStorage::memory());
@@ -67,25 +72,12 @@ async fn backfill(size: &Size, limit: Limit) -> Result<Figures, Box<dyn Error>> 
     let (began, mut settled) = (Instant::now(), (0, 0));
     let watch = async {
         let mut ticks = interval(Duration::from_secs(1));
-        let mut before = (0, 0);
         loop {
             ticks.tick().await;
             let now = (node.requests() as u64, node.refused());
             if began.elapsed() <= size.settled {
                 settled = now;
             }
-            let of = &source.stats().endpoints[0];
-            println!(
-                "{:4.0}s requests={} refused={} window={} under_way={} pace={:?} up={}",
-                began.elapsed().as_secs_f64(),
-                now.0 - before.0,
-                now.1 - before.1,
-                of.window,
-                of.in_flight,
-                of.requests_per_second,
-                of.up,
-            );
-            before = now;
         }
     };
     let report = tokio::select! {
@@ -109,26 +101,59 @@ async fn backfill(size: &Size, limit: Limit) -> Result<Figures, Box<dyn Error>> 
     Ok(figures)
 }
 
+/// Whether it settled at what the node takes: few are refused, and most of what is allowed is used.
+fn settled(figures: &Figures, allowed_per_second: f64) {
+    assert!(figures.late_share() < 0.05, "{:.1} % refused", figures.late_share() * 100.0);
+    let answered = (figures.requests - figures.refused) as f64 / figures.wall.as_secs_f64();
+    println!("answered={answered:.0}/s of {allowed_per_second:.0}/s");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the full size; takes minutes"]
-async fn full_rate() -> Outcome {
-    let size = Size { blocks: 2_000, settled: Duration::from_secs(60) };
-    backfill(&size, Limit::PerSecond(100)).await?;
+async fn so_many_requests_a_second() -> Outcome {
+    let size = Size { blocks: 500, settled: Duration::from_secs(3) };
+    let figures = backfill(&size, Limit::PerSecond(400)).await?;
+    assert!(figures.refused > 0 && figures.requests < size.blocks * REQUESTS_PER_BLOCK * 2, "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_requests_at_once() -> Outcome {
+    let size = Size { blocks: 500, settled: Duration::ZERO };
+    let figures = backfill(&size, Limit::AtOnce(30)).await?;
+    assert!(figures.refused > 0 && figures.requests < size.blocks * REQUESTS_PER_BLOCK * 2, "{figures:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_by_chance() -> Outcome {
+    let size = Size { blocks: 200, settled: Duration::ZERO };
+    let figures = backfill(&size, Limit::Percent { percent: 30, seed: rng::seed_or(1) }).await?;
+    assert!(figures.refused > 0 && figures.requests < size.blocks * REQUESTS_PER_BLOCK * 3, "{figures:?}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the full size; takes minutes"]
-async fn full_at_once() -> Outcome {
-    let size = Size { blocks: 20_000, settled: Duration::from_secs(5) };
-    backfill(&size, Limit::AtOnce(30)).await?;
+async fn a_hundred_requests_a_second_for_minutes() -> Outcome {
+    let size = Size { blocks: 3_000, settled: Duration::from_secs(60) };
+    settled(&backfill(&size, Limit::PerSecond(100)).await?, 100.0);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the full size; takes minutes"]
-async fn full_random() -> Outcome {
-    let size = Size { blocks: 5_000, settled: Duration::from_secs(5) };
-    backfill(&size, Limit::Percent { percent: 30, seed: rng::seed_or(1) }).await?;
+async fn thirty_requests_at_once_for_minutes() -> Outcome {
+    let size = Size { blocks: 20_000, settled: Duration::from_secs(60) };
+    settled(&backfill(&size, Limit::AtOnce(30)).await?, 30.0 / LATENCY.as_secs_f64());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the full size; takes minutes"]
+async fn refusals_by_chance_for_minutes() -> Outcome {
+    for seed in 1..=3 {
+        let size = Size { blocks: 5_000, settled: Duration::from_secs(20) };
+        backfill(&size, Limit::Percent { percent: 30, seed }).await?;
+    }
     Ok(())
 }

@@ -22,6 +22,7 @@
 
 mod limit;
 mod methods;
+mod pruned;
 mod script;
 mod server;
 
@@ -39,7 +40,8 @@ use self::methods::Chain;
 use self::script::Script;
 use self::server::Listener;
 
-pub use self::limit::Limit;
+pub use self::limit::{LIMITED, Limit};
+pub use self::pruned::PRUNED;
 pub use self::script::Answer;
 
 /// One request that reached the node.
@@ -192,6 +194,16 @@ impl Node {
     /// How many requests came.
     pub fn requests(&self) -> usize {
         self.shared.tally().values().sum()
+    }
+
+    /// Says from now on that it has dropped the states of all blocks below this height, each time in other words.
+    pub fn prune(&self, below: u64) {
+        self.shared.chain.dropped.set(below);
+    }
+
+    /// How often each state was asked for that it has dropped.
+    pub fn asked_for_dropped(&self) -> BTreeMap<u64, u64> {
+        self.shared.chain.dropped.asked()
     }
 
     /// Answers every HTTP request and WebSocket handshake with this status, and with `Retry-After` where seconds are

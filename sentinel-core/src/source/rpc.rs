@@ -18,6 +18,7 @@ mod link;
 mod meaning;
 mod node;
 mod options;
+mod plausible;
 mod pool;
 mod portion;
 mod recent;
@@ -209,7 +210,15 @@ impl Inner {
             BlockId::Number(number) => Some(number),
             BlockId::Hash(hash) => self.headers.get(&hash).map(|known| known.header.number),
         };
-        anywhere!(self.pool, state, |ask| self.block_from(ask, id))
+        anywhere!(self.pool, state, |ask| self.plausible_block(ask, id))
+    }
+
+    async fn plausible_block(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
+        let block = self.block_from(ask, id).await?;
+        match plausible::contradiction(&block) {
+            None => Ok(block),
+            Some(message) => Err(ask.lying(id, message)),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Limit {
 }
 
 /// What nodes and gateways say of too many requests.
-const WORDS: [(i32, &str); 6] = [
+pub const LIMITED: [(i32, &str); 6] = [
     (429, "Too Many Requests"),
     (-32004, "Historical work rate limit exceeded"),
     (-32029, ""),
@@ -81,7 +81,7 @@ impl Limiter {
             return Ok(admitted);
         }
         let refused = self.refused.fetch_add(1, Ordering::SeqCst);
-        let (code, message) = WORDS[refused as usize % WORDS.len()];
+        let (code, message) = LIMITED[refused as usize % LIMITED.len()];
         Err(ErrorObjectOwned::owned(code, message, None::<()>))
     }
 

@@ -37,6 +37,10 @@ const FREELY: f64 = 0.5;
 const SLOWEST: f64 = 0.5;
 /// A rate so many times what is asked for anyway bounds nothing and is forgotten.
 const AMPLE: f64 = 8.0;
+/// An endpoint that refused everything for so long is left alone for a quarter of that time, whatever it said.
+pub(super) const SULKING: Duration = Duration::from_secs(1);
+/// The longest pause for which nobody asked.
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 /// Turns that were not used lapse after this time, so that a pause does not end in a burst.
 const LAPSE: Duration = Duration::from_millis(20);
 
@@ -204,11 +208,12 @@ impl Permit {
     pub(super) fn limited(&self, leave_alone: Option<Duration>) -> Duration {
         let mut state = self.gate.lock();
         let now = Instant::now();
-        if let Some(pause) = leave_alone {
+        let refusing = now.saturating_duration_since(*state.refusing_since.get_or_insert(now));
+        let sulking = (refusing >= SULKING).then(|| (refusing / 4).min(LONGEST));
+        if let Some(pause) = leave_alone.max(sulking) {
             let until = now + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
         }
-        let refusing = now.saturating_duration_since(*state.refusing_since.get_or_insert(now));
         if self.cuts == state.cuts {
             let rate = state.rate();
             let bounds = Bounds { pace: state.pace, window: state.window };
@@ -369,6 +374,21 @@ mod tests {
         let start = Instant::now();
         join_all((0..4).map(|_| async { drop(gate.enter().await) })).await;
         assert!(start.elapsed() >= Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_refuses_everything_is_asked_ever_less_and_never_given_up() {
+        let gate = Arc::new(Gate::new(64, None));
+        let start = Instant::now();
+        let mut asked = Vec::new();
+        while start.elapsed() < Duration::from_secs(600) {
+            let permit = gate.enter().await;
+            asked.push(start.elapsed());
+            permit.limited(None);
+        }
+        let late = asked.iter().filter(|at| at.as_secs() >= 300).count();
+        assert!((5..=15).contains(&late), "{late} requests in five minutes");
+        assert!(asked.len() < 1000, "{}", asked.len());
     }
 
     /// An endpoint that takes a hundred requests a second and refuses the rest, after a burst.
