@@ -102,8 +102,8 @@ async fn backfill(size: &Size, limit: Limit) -> Result<Figures, Box<dyn Error>> 
 }
 
 /// Whether it settled at what the node takes: few are refused, and most of what is allowed is used.
-fn settled(figures: &Figures, allowed_per_second: f64) {
-    assert!(figures.late_share() < 0.05, "{:.1} % refused", figures.late_share() * 100.0);
+fn settled(figures: &Figures, share: f64, allowed_per_second: f64) {
+    assert!(figures.late_share() < share, "{:.1} % refused", figures.late_share() * 100.0);
     let answered = (figures.requests - figures.refused) as f64 / figures.wall.as_secs_f64();
     println!("answered={answered:.0}/s of {allowed_per_second:.0}/s");
 }
@@ -136,15 +136,16 @@ async fn refusals_by_chance() -> Outcome {
 #[ignore = "the full size; takes minutes"]
 async fn a_hundred_requests_a_second_for_minutes() -> Outcome {
     let size = Size { blocks: 3_000, settled: Duration::from_secs(60) };
-    settled(&backfill(&size, Limit::PerSecond(100)).await?, 100.0);
+    settled(&backfill(&size, Limit::PerSecond(100)).await?, 0.05, 100.0);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the full size; takes minutes"]
 async fn thirty_requests_at_once_for_minutes() -> Outcome {
-    let size = Size { blocks: 20_000, settled: Duration::from_secs(60) };
-    settled(&backfill(&size, Limit::AtOnce(30)).await?, 30.0 / LATENCY.as_secs_f64());
+    let size = Size { blocks: 20_000, settled: Duration::from_secs(20) };
+    // How many are under way at the node depends on how fast this machine answers, too.
+    settled(&backfill(&size, Limit::AtOnce(30)).await?, 0.1, 30.0 / LATENCY.as_secs_f64());
     Ok(())
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct State {
     under_way: usize,
+    /// Those of them that do not wait for their turn any more.
+    sent: usize,
     /// Bound of `under_way`; a fraction, because it grows by less than one.
     window: f64,
     waiting: VecDeque<oneshot::Sender<Permit>>,
@@ -74,6 +76,7 @@ struct State {
 pub(super) struct Permit {
     gate: Arc<Gate>,
     cuts: u64,
+    sent: bool,
 }
 
 /// What the gate does at present.
@@ -91,6 +94,7 @@ impl Gate {
         let now = Instant::now();
         let state = State {
             under_way: 0,
+            sent: 0,
             window: most.min(START) as f64,
             waiting: VecDeque::new(),
             cuts: 0,
@@ -128,15 +132,15 @@ impl Gate {
         loop {
             let turn = self.lock().turn();
             match turn {
-                Turn::Now(cuts) => {
-                    permit.cuts = cuts;
+                Turn::Now => {
+                    permit.send();
                     return permit;
                 }
                 Turn::At(at, cuts) => {
                     sleep_until(at).await;
                     // A turn of the rate before a cut is worth nothing.
                     if self.lock().cuts == cuts {
-                        permit.cuts = cuts;
+                        permit.send();
                         return permit;
                     }
                 }
@@ -167,7 +171,7 @@ impl Gate {
     }
 
     fn permit(self: &Arc<Self>, state: &State) -> Permit {
-        Permit { gate: Arc::clone(self), cuts: state.cuts }
+        Permit { gate: Arc::clone(self), cuts: state.cuts, sent: false }
     }
 
     fn uncounted(self: &Arc<Self>) -> Permit {
@@ -182,6 +186,14 @@ impl Gate {
 }
 
 impl Permit {
+    /// Its turn has come.
+    fn send(&mut self) {
+        let mut state = self.gate.lock();
+        state.sent += 1;
+        self.cuts = state.cuts;
+        self.sent = true;
+    }
+
     /// A good answer came.
     pub(super) fn fine(&self) {
         let mut state = self.gate.lock();
@@ -248,7 +260,7 @@ impl Permit {
         }
         state.cuts += 1;
         // What is really under way, not what would have been allowed.
-        let used = state.window.min(state.under_way as f64);
+        let used = state.window.min(state.sent as f64);
         state.window = (used * FEWER).max(1.0);
         true
     }
@@ -260,6 +272,7 @@ impl Drop for Permit {
         {
             let mut state = self.gate.lock();
             state.under_way = state.under_way.saturating_sub(1);
+            state.sent = state.sent.saturating_sub(usize::from(self.sent));
             while state.has_room() {
                 let Some(next) = state.waiting.pop_front() else { break };
                 if next.is_closed() {
@@ -277,7 +290,7 @@ impl Drop for Permit {
 }
 
 enum Turn {
-    Now(u64),
+    Now,
     At(Instant, u64),
     Closed(Instant),
 }
@@ -302,10 +315,10 @@ impl State {
             self.closed_until = None;
         }
         self.meter.count(now);
-        let Some(pace) = self.pace else { return Turn::Now(self.cuts) };
+        let Some(pace) = self.pace else { return Turn::Now };
         let turn = self.next_turn.max(now.checked_sub(LAPSE).unwrap_or(now));
         self.next_turn = turn + Duration::from_secs_f64(1.0 / pace);
-        if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now(self.cuts) }
+        if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now }
     }
 }
 
