@@ -110,8 +110,8 @@ fn settled(figures: &Figures, share: f64, allowed_per_second: f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_many_requests_a_second() -> Outcome {
-    let size = Size { blocks: 500, settled: Duration::from_secs(3) };
-    let figures = backfill(&size, Limit::PerSecond(400)).await?;
+    let size = Size { blocks: 250, settled: Duration::from_secs(2) };
+    let figures = backfill(&size, Limit::PerSecond(200)).await?;
     assert!(figures.refused > 0 && figures.requests < size.blocks * REQUESTS_PER_BLOCK * 2, "{figures:?}");
     Ok(())
 }
