@@ -232,7 +232,7 @@ impl Permit {
             match state.trial.refused(now, rate, bounds) {
                 Verdict::Keep => {}
                 Verdict::Cut => {
-                    self.is_news(&mut state);
+                    self.narrow(&mut state);
                     let pace = SLOWER * rate.max(SLOWEST);
                     state.pace = Some(pace);
                     state.next_turn = now + Duration::from_secs_f64(1.0 / pace);
@@ -250,19 +250,18 @@ impl Permit {
     /// No answer came in time, or the endpoint said that it is busy.
     pub(super) fn late(&self) {
         let mut state = self.gate.lock();
-        self.is_news(&mut state);
+        self.narrow(&mut state);
     }
 
     /// Makes room less, once for everything that was under way.
-    fn is_news(&self, state: &mut State) -> bool {
+    fn narrow(&self, state: &mut State) {
         if self.cuts != state.cuts {
-            return false;
+            return;
         }
         state.cuts += 1;
         // What is really under way, not what would have been allowed.
         let used = state.window.min(state.sent as f64);
         state.window = (used * FEWER).max(1.0);
-        true
     }
 }
 
