@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use sentinel_core::chain::{BlockId, Finality};
 use sentinel_core::decode::storage_prefix;
-use sentinel_core::source::{BlockSource, MemoryBlock, RpcSource, SourceError};
+use sentinel_core::source::{ArchiveSource, BlockSource, MemoryBlock, MemorySource, RawBlock, RpcSource, SourceError};
+use sentinel_core::storage::ObjectStorage;
 use sentinel_support::node::{Answer, Node};
 use sentinel_support::rpc::connect;
 use sentinel_support::{chains, runtimes};
@@ -286,6 +287,42 @@ async fn answers_of_the_wrong_shape() -> Outcome {
         assert_lie(pairs, "the answer to state_getKeysPaged");
         assert_lie(source.call(&at, "Api_function", &[]).await, "the answer to state_call");
         node.unscript();
+    }
+    Ok(())
+}
+
+/// Real blocks say in their first extrinsic what time it is: their state cannot be given another one, known parent or not.
+#[tokio::test]
+async fn a_time_that_the_block_did_not_set() -> Outcome {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sentinel-cli/assets/sample");
+    let recorded = ArchiveSource::open(Arc::new(ObjectStorage::local(folder)?), None).await?;
+    let blocks: Vec<_> = recorded.finalized(0).try_collect().await?;
+    let [genesis, blocks @ ..] = &blocks[..] else { return Err("an empty sample".into()) };
+    let written = |block: &RawBlock| MemoryBlock {
+        extrinsics: block.extrinsics.clone(),
+        events: block.events.clone(),
+        timestamp_ms: block.timestamp_ms,
+        header: Some(block.header.header.clone()),
+        ..MemoryBlock::default()
+    };
+    let chain = MemorySource::with_genesis("sample", Arc::clone(&blocks[0].runtime), written(genesis));
+    // Those of the first runtime.
+    let blocks: Vec<_> =
+        blocks.iter().take_while(|block| block.runtime.digest() == blocks[0].runtime.digest()).collect();
+    for block in &blocks {
+        chain.push(written(block));
+    }
+    let node = Node::serve(Arc::new(chain)).await?;
+    let source = connect(&node).await?;
+    // The first is no child of the genesis here, whose hash is made up.
+    for block in &blocks[1..] {
+        assert_eq!(source.block(block.header.header.number.into()).await?.timestamp_ms, block.timestamp_ms);
+    }
+    println!("{} recorded blocks have the time that they set", blocks.len());
+    assert!(blocks.len() > 20);
+    for lie in [1_000u64, u64::MAX / 2] {
+        node.script("state_queryStorageAt", with_item("Timestamp", "Now", hex(&lie.to_le_bytes())));
+        assert_lie(connect(&node).await?.block(9.into()).await, "but it set");
     }
     Ok(())
 }

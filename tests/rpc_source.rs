@@ -316,6 +316,25 @@ async fn answers_too_large_for_the_node_are_asked_for_in_halves() -> Outcome {
     Ok(())
 }
 
+/// Twelve times what the node sends at once, and twice that in hex.
+#[tokio::test]
+async fn a_map_of_many_mebibytes_takes_few_requests() -> Outcome {
+    let chain = with_map(768, 16 * 1024);
+    let at = chain.head(Finality::Finalized).await?;
+    let options = NodeOptions { max_response: 1 << 20, ..NodeOptions::default() };
+    let node = Node::serve_with(Arc::new(chain), options).await?;
+    let source = connect(&node).await?;
+    let mut pairs = source.storage_prefix(at, Bytes::from_static(b"map"));
+    let mut bytes = 0;
+    while let Some((_, value)) = pairs.try_next().await? {
+        bytes += value.len();
+    }
+    println!("bytes={bytes} calls={}", node.calls().len());
+    assert_eq!(bytes, 12 << 20);
+    assert!(node.calls().len() <= 40, "{:?}", node.counts());
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_shrink_to_what_the_node_can_send() -> Outcome {
     let chain = with_map(1_000, 1);

@@ -20,7 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod limit;
 mod methods;
+mod pruned;
 mod script;
 mod server;
 
@@ -33,10 +35,13 @@ use std::time::Duration;
 use sentinel_core::source::BlockSource;
 use serde_json::Value;
 
+use self::limit::Limiter;
 use self::methods::Chain;
 use self::script::Script;
 use self::server::Listener;
 
+pub use self::limit::{LIMITED, Limit};
+pub use self::pruned::PRUNED;
 pub use self::script::Answer;
 
 /// One request that reached the node.
@@ -82,6 +87,7 @@ struct Shared {
     chain: Chain,
     calls: Mutex<Vec<Call>>,
     script: Script,
+    limiter: Limiter,
     listener: Listener,
     latency: Duration,
     keep_calls: bool,
@@ -114,6 +120,7 @@ impl Node {
             chain: Chain::new(source, options.more_metadata),
             calls: Mutex::new(Vec::new()),
             script: Script::default(),
+            limiter: Limiter::default(),
             listener: Listener::default(),
             latency,
             keep_calls,
@@ -172,6 +179,31 @@ impl Node {
     /// Answers truthfully again.
     pub fn unscript(&self) {
         self.shared.script.clear();
+    }
+
+    /// Refuses requests beyond this limit from now on; `None` answers all of them again. Handshakes are let in.
+    pub fn limit(&self, limit: Option<Limit>) {
+        self.shared.limiter.set(limit);
+    }
+
+    /// How many requests were refused for a limit.
+    pub fn refused(&self) -> u64 {
+        self.shared.limiter.refused()
+    }
+
+    /// How many requests came.
+    pub fn requests(&self) -> usize {
+        self.shared.tally().values().sum()
+    }
+
+    /// Says from now on that it has dropped the states of all blocks below this height, each time in other words.
+    pub fn prune(&self, below: u64) {
+        self.shared.chain.dropped.set(below);
+    }
+
+    /// How often each state was asked for that it has dropped.
+    pub fn asked_for_dropped(&self) -> BTreeMap<u64, u64> {
+        self.shared.chain.dropped.asked()
     }
 
     /// Answers every HTTP request and WebSocket handshake with this status, and with `Retry-After` where seconds are

@@ -18,6 +18,7 @@ mod link;
 mod meaning;
 mod node;
 mod options;
+mod plausible;
 mod pool;
 mod portion;
 mod recent;
@@ -55,14 +56,16 @@ pub use self::stats::{EndpointStats, RpcStats};
 /// A chain behind one endpoint, or behind several that stand in for each other.
 ///
 /// What it hands out was checked: headers hash to the hash asked for, states name the block they belong to, blocks have
-/// events and a timestamp not before their parent's. A node that answers otherwise is
+/// events, the timestamp that they set themselves, and none before their parent's. A node that answers otherwise is
 /// [`Lying`](SourceError::Lying), not believed. Nothing here waits without a deadline, except the streams for the next
 /// block.
 ///
 /// Each endpoint has a few connections; one that hangs is dropped, one that is lost is opened again, and the reads that
 /// were under way are asked once more, within the [`RetryBudget`] of each. An endpoint that limits or does not keep up gets
-/// fewer requests until it does. With several endpoints the first of the list is asked as long as it is well, and again when
-/// it has been so for a while; a block or state that it does not have is asked of the others. One that serves another chain
+/// fewer requests until it does; one that refuses some whatever their rate is asked on, and one that refuses all is left alone
+/// for a while. With several endpoints the first of the list is asked as long as it is well, and again when
+/// it has been so for a while; a block or state that it does not have is asked of the others, and so is what it would take
+/// long to come to. One that serves another chain
 /// is not used.
 ///
 /// Cloning gives another handle to the same connections and the same known runtimes.
@@ -205,13 +208,7 @@ impl Inner {
             BlockId::Number(number) => Some(number),
             BlockId::Hash(hash) => self.headers.get(&hash).map(|known| known.header.number),
         };
-        anywhere!(self.pool, state, |ask| async {
-            let block = self.block_from(ask, id).await;
-            if let (Err(_), BlockId::Number(number)) = (&block, id) {
-                self.heights.doubt(number);
-            }
-            block
-        })
+        anywhere!(self.pool, state, |ask| self.block_from(ask, id))
     }
 }
 

@@ -12,6 +12,8 @@ use sentinel_core::decode::Runtime;
 use sentinel_core::source::{BlockSource, SourceError};
 use serde_json::{Value, json};
 
+use super::pruned::Dropped;
+
 /// All methods that answer once.
 pub(super) const METHODS: &[&str] = &[
     "chain_getBlock",
@@ -42,6 +44,7 @@ type Outcome<T = Value> = Result<T, ErrorObjectOwned>;
 #[derive(Debug)]
 pub(super) struct Chain {
     source: Arc<dyn BlockSource>,
+    pub(super) dropped: Dropped,
     /// By spec version and metadata version.
     more_metadata: BTreeMap<(u32, u8), Vec<u8>>,
 }
@@ -55,7 +58,7 @@ impl Chain {
                 ((spec, metadata[4]), metadata)
             })
             .collect();
-        Self { source, more_metadata }
+        Self { source, dropped: Dropped::default(), more_metadata }
     }
 
     pub(super) fn source(&self) -> &dyn BlockSource {
@@ -176,7 +179,7 @@ impl Chain {
         }
         let hash = block_hash(hash)?;
         match self.source.header(BlockId::Hash(hash)).await {
-            Ok(header) => Ok(header.reference()),
+            Ok(header) => self.dropped.check(header.reference()),
             Err(error) => Err(state_error(error, &BlockRef { number: 0, hash, parent_hash: hash })),
         }
     }

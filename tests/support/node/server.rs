@@ -173,9 +173,11 @@ impl Shared {
 
     async fn answer(&self, method: &str, params: &Value) -> Result<Value, ErrorObjectOwned> {
         self.log(method, params);
+        let admitted = self.limiter.admit();
         if !self.latency.is_zero() {
             sleep(self.latency).await;
         }
+        let _under_way = admitted?;
         let list = params.as_array().map_or(&[][..], Vec::as_slice);
         match self.script.next(method) {
             Answer::Real => self.chain.answer(method, list).await,

@@ -7,6 +7,7 @@ use futures::future;
 
 use super::Inner;
 use super::ask::Ask;
+use super::plausible;
 use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
 use crate::decode::{Phase, Runtime, storage_prefix};
@@ -29,7 +30,13 @@ impl Inner {
             message: format!("no answer to {method}: the node may still be starting"),
             source: None,
         })?;
-        let head = self.header_from(ask, BlockId::Hash(hash)).await?.reference();
+        let head = match self.header_from(ask, BlockId::Hash(hash)).await {
+            // A backend behind the same address that is not so far yet: nothing that stays.
+            Err(SourceError::UnknownBlock { block, .. }) => {
+                return Err(ask.lying(block, "it is named as the head, and there is no such block"));
+            }
+            header => header?.reference(),
+        };
         if finality == Finality::Finalized {
             self.heights.finalized(head.number);
         }
@@ -53,6 +60,14 @@ impl Inner {
     }
 
     pub(super) async fn block_from(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
+        let block = self.read_block(ask, id).await;
+        if let (Err(_), BlockId::Number(number)) = (&block, id) {
+            self.heights.doubt(number);
+        }
+        block
+    }
+
+    async fn read_block(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
         let hash = self.resolve(ask, id).await?;
         let height = match id {
             BlockId::Number(number) => Some(number),
@@ -75,7 +90,6 @@ impl Inner {
             }
         };
         let at = header.reference();
-        self.check_time(ask, &at, state.timestamp_ms)?;
         let mut runtime = self.writer(ask, &at, state.upgrade.as_ref()).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
         // version: what does not decode gets its metadata anew, once.
@@ -95,7 +109,9 @@ impl Inner {
                 return Err(ask.lying(id, message));
             }
         }
-        Ok(RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime })
+        let block = RawBlock { header, extrinsics, events: state.events, timestamp_ms: state.timestamp_ms, runtime };
+        self.check_time(ask, &block)?;
+        Ok(block)
     }
 
     /// Header and extrinsics, the header checked.
@@ -189,9 +205,13 @@ impl Inner {
         Ok(BlockState { events, timestamp_ms, upgrade })
     }
 
-    /// Refuses a time before the parent's.
-    fn check_time(&self, ask: Ask<'_>, at: &BlockRef, timestamp_ms: Option<u64>) -> Result<(), SourceError> {
-        let Some(now) = timestamp_ms else { return Ok(()) };
+    /// Refuses a time that the block did not set, or that is before the parent's.
+    fn check_time(&self, ask: Ask<'_>, block: &RawBlock) -> Result<(), SourceError> {
+        let Some(now) = block.timestamp_ms else { return Ok(()) };
+        let at = block.reference();
+        if let Some(message) = plausible::contradiction(block) {
+            return Err(ask.lying(BlockId::Number(at.number), message));
+        }
         if let Some(before) = self.timestamps.get(&at.parent_hash)
             && now < before
         {

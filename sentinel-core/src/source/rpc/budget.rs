@@ -19,6 +19,11 @@ impl Budget {
         Self { left: AtomicU32::new(of.retries), until: Instant::now() + of.within }
     }
 
+    /// How many retries are left.
+    pub(super) fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// Takes one retry after a pause, where that much is left.
     pub(super) fn spend(&self, pause: Duration) -> bool {
         Instant::now() + pause <= self.until && self.spend_elsewhere()

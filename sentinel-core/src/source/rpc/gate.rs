@@ -2,7 +2,10 @@
 //!
 //! Both bounds move like those of TCP: down by a factor when the endpoint limits or does not keep up, up again bit by bit
 //! with every good answer. What was under way at a cut is not held against the endpoint again. It begins with some at once,
-//! and one more with every good answer until the first cut.
+//! and one more with every good answer until the first cut. Cuts that do not help are taken back ([`trial`]).
+
+mod meter;
+mod trial;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +13,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
+
+use self::meter::Meter;
+use self::trial::{Bounds, Trial, Verdict};
 
 /// How many are under way at once at first.
 const START: usize = 128;
@@ -21,16 +27,22 @@ const WIDER: f64 = 0.125;
 const SLOWER: f64 = 0.7;
 /// What a good answer adds to the rate: after a cut it takes some two hundred to come back to where the limit was.
 const FASTER: f64 = 1.0 / 512.0;
-/// What a second of good answers adds to the rate at least, where they are few.
+/// The same where the rate is low, in requests per second: a tenth more in every second.
 const FASTER_WHEN_SLOW: f64 = 0.1;
+/// Never more than this part of the rate, so that what comes after a cut shows whether it helped.
+const FASTEST: f64 = 1.0 / 64.0;
+/// What a good answer adds to the rate, in requests per second, while refusals have nothing to do with it.
+const FREELY: f64 = 0.5;
 /// No cut goes below this rate, in requests per second.
 const SLOWEST: f64 = 0.5;
 /// A rate so many times what is asked for anyway bounds nothing and is forgotten.
 const AMPLE: f64 = 8.0;
+/// An endpoint that refused everything for so long is left alone for a quarter of that time, whatever it said.
+pub(super) const SULKING: Duration = Duration::from_secs(1);
+/// The longest pause for which nobody asked.
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 /// Turns that were not used lapse after this time, so that a pause does not end in a burst.
 const LAPSE: Duration = Duration::from_millis(20);
-/// How long requests are counted for knowing their rate.
-const COUNTED: Duration = Duration::from_millis(250);
 
 /// See the module.
 #[derive(Debug)]
@@ -43,6 +55,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct State {
     under_way: usize,
+    /// Those of them that do not wait for their turn any more.
+    sent: usize,
     /// Bound of `under_way`; a fraction, because it grows by less than one.
     window: f64,
     waiting: VecDeque<oneshot::Sender<Permit>>,
@@ -51,8 +65,10 @@ struct State {
     pace: Option<f64>,
     next_turn: Instant,
     closed_until: Option<Instant>,
+    /// Since when everything was refused.
+    refusing_since: Option<Instant>,
     meter: Meter,
-    tally: Tally,
+    trial: Trial,
 }
 
 /// The right to one request; it ends when this is dropped.
@@ -60,6 +76,7 @@ struct State {
 pub(super) struct Permit {
     gate: Arc<Gate>,
     cuts: u64,
+    sent: bool,
 }
 
 /// What the gate does at present.
@@ -77,14 +94,16 @@ impl Gate {
         let now = Instant::now();
         let state = State {
             under_way: 0,
+            sent: 0,
             window: most.min(START) as f64,
             waiting: VecDeque::new(),
             cuts: 0,
             pace: fixed,
             next_turn: now,
             closed_until: None,
-            meter: Meter { since: now, count: 0, rate: 0.0 },
-            tally: Tally::default(),
+            refusing_since: None,
+            meter: Meter::new(now),
+            trial: Trial::default(),
         };
         Self { most, fixed, state: Mutex::new(state) }
     }
@@ -113,15 +132,15 @@ impl Gate {
         loop {
             let turn = self.lock().turn();
             match turn {
-                Turn::Now(cuts) => {
-                    permit.cuts = cuts;
+                Turn::Now => {
+                    permit.send();
                     return permit;
                 }
                 Turn::At(at, cuts) => {
                     sleep_until(at).await;
                     // A turn of the rate before a cut is worth nothing.
                     if self.lock().cuts == cuts {
-                        permit.cuts = cuts;
+                        permit.send();
                         return permit;
                     }
                 }
@@ -136,13 +155,23 @@ impl Gate {
         until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 
+    /// How long one more request would wait, as far as is known.
+    pub(super) fn busy_for(&self) -> Duration {
+        let state = self.lock();
+        let now = Instant::now();
+        let until = |at: Option<Instant>| at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let Some(pace) = state.pace else { return until(state.closed_until) };
+        let queue = Duration::try_from_secs_f64(state.waiting.len() as f64 / pace).unwrap_or(Duration::MAX);
+        until(state.closed_until).max(until(Some(state.next_turn)).saturating_add(queue))
+    }
+
     pub(super) fn reading(&self) -> Reading {
         let state = self.lock();
         Reading { under_way: state.under_way, window: state.window as usize, per_second: state.pace }
     }
 
     fn permit(self: &Arc<Self>, state: &State) -> Permit {
-        Permit { gate: Arc::clone(self), cuts: state.cuts }
+        Permit { gate: Arc::clone(self), cuts: state.cuts, sent: false }
     }
 
     fn uncounted(self: &Arc<Self>) -> Permit {
@@ -157,53 +186,82 @@ impl Gate {
 }
 
 impl Permit {
+    /// Its turn has come.
+    fn send(&mut self) {
+        let mut state = self.gate.lock();
+        state.sent += 1;
+        self.cuts = state.cuts;
+        self.sent = true;
+    }
+
     /// A good answer came.
     pub(super) fn fine(&self) {
         let mut state = self.gate.lock();
-        state.tally.good += 1;
+        state.refusing_since = None;
+        state.trial.good();
         let wider = if state.cuts == 0 { 1.0 } else { (1.0 / state.window).max(WIDER) };
         state.window = (state.window + wider).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
-            let faster = pace * (1.0 + FASTER.max(FASTER_WHEN_SLOW / pace));
+            let more = match state.trial.puts_up() {
+                true => FREELY,
+                false => pace * (FASTER_WHEN_SLOW / pace).clamp(FASTER, FASTEST),
+            };
+            let faster = pace + more;
             state.pace = match self.gate.fixed {
                 Some(fixed) => Some(faster.min(fixed)),
-                None if faster > AMPLE * state.meter.rate.max(1.0) => None,
+                None if faster > AMPLE * state.meter.last().max(1.0) => None,
                 None => Some(faster),
             };
         }
     }
 
-    /// The endpoint said that these were too many, and perhaps for how long it wants none.
-    pub(super) fn limited(&self, leave_alone: Option<Duration>) {
+    /// The endpoint said that these were too many, and perhaps for how long it wants none. Gives how long it has been saying
+    /// nothing else.
+    pub(super) fn limited(&self, leave_alone: Option<Duration>) -> Duration {
         let mut state = self.gate.lock();
-        if let Some(pause) = leave_alone {
-            let until = Instant::now() + pause;
+        let now = Instant::now();
+        let refusing = now.saturating_duration_since(*state.refusing_since.get_or_insert(now));
+        let sulking = (refusing >= SULKING).then(|| (refusing / 4).min(LONGEST));
+        if let Some(pause) = leave_alone.max(sulking) {
+            let until = now + pause;
             state.closed_until = Some(state.closed_until.map_or(until, |before| before.max(until)));
         }
-        if self.cuts == state.cuts && state.tally.wants_cut() && self.is_news(&mut state) {
-            let rate = state.meter.rate();
-            let pace = SLOWER * state.pace.map_or(rate, |pace| pace.min(rate)).max(SLOWEST);
-            state.pace = Some(pace);
-            state.next_turn = Instant::now() + Duration::from_secs_f64(1.0 / pace);
+        if self.cuts == state.cuts {
+            let rate = state.rate();
+            let bounds = Bounds { pace: state.pace, window: state.window };
+            match state.trial.refused(now, rate, bounds) {
+                Verdict::Keep => {}
+                Verdict::Cut => {
+                    self.narrow(&mut state);
+                    let pace = SLOWER * rate.max(SLOWEST);
+                    state.pace = Some(pace);
+                    state.next_turn = now + Duration::from_secs_f64(1.0 / pace);
+                }
+                Verdict::Undo(before) => {
+                    state.pace = before.pace;
+                    state.window = state.window.max(before.window).min(self.gate.most as f64);
+                    state.next_turn = now;
+                }
+            }
         }
+        refusing
     }
 
     /// No answer came in time, or the endpoint said that it is busy.
     pub(super) fn late(&self) {
         let mut state = self.gate.lock();
-        self.is_news(&mut state);
+        self.narrow(&mut state);
     }
 
     /// Makes room less, once for everything that was under way.
-    fn is_news(&self, state: &mut State) -> bool {
+    fn narrow(&self, state: &mut State) {
         if self.cuts != state.cuts {
-            return false;
+            return;
         }
         state.cuts += 1;
         // What is really under way, not what would have been allowed.
-        let used = state.window.min(state.under_way as f64);
+        let used = state.window.min(state.sent as f64);
         state.window = (used * FEWER).max(1.0);
-        true
     }
 }
 
@@ -213,6 +271,7 @@ impl Drop for Permit {
         {
             let mut state = self.gate.lock();
             state.under_way = state.under_way.saturating_sub(1);
+            state.sent = state.sent.saturating_sub(usize::from(self.sent));
             while state.has_room() {
                 let Some(next) = state.waiting.pop_front() else { break };
                 if next.is_closed() {
@@ -230,7 +289,7 @@ impl Drop for Permit {
 }
 
 enum Turn {
-    Now(u64),
+    Now,
     At(Instant, u64),
     Closed(Instant),
 }
@@ -238,6 +297,12 @@ enum Turn {
 impl State {
     fn has_room(&self) -> bool {
         self.under_way < self.window as usize
+    }
+
+    /// What is asked for in a second at present.
+    fn rate(&self) -> f64 {
+        let rate = self.meter.rate();
+        self.pace.map_or(rate, |pace| pace.min(rate))
     }
 
     fn turn(&mut self) -> Turn {
@@ -249,69 +314,10 @@ impl State {
             self.closed_until = None;
         }
         self.meter.count(now);
-        let Some(pace) = self.pace else { return Turn::Now(self.cuts) };
+        let Some(pace) = self.pace else { return Turn::Now };
         let turn = self.next_turn.max(now.checked_sub(LAPSE).unwrap_or(now));
         self.next_turn = turn + Duration::from_secs_f64(1.0 / pace);
-        if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now(self.cuts) }
-    }
-}
-
-/// What came of the requests since the last cut of the rate: whether cuts help at all.
-///
-/// An endpoint that refuses by rate refuses next to nothing after a few cuts. One that refuses at random goes on as before;
-/// to slow down for it ever more would gain nothing.
-#[derive(Debug, Default)]
-struct Tally {
-    good: u32,
-    refused: u32,
-    /// Cuts in a row that did not help.
-    in_vain: u32,
-}
-
-impl Tally {
-    /// One more was refused: whether the rate is to be cut for it.
-    fn wants_cut(&mut self) -> bool {
-        /// Good answers that show that the last cut helped.
-        const HELPED: u32 = 32;
-        /// Answers without which a share of them says nothing.
-        const ENOUGH: u32 = 16;
-        /// Four cuts leave a quarter of the rate: where less than two thirds are refused, that ends it.
-        const PATIENCE: u32 = 4;
-        self.refused += 1;
-        if self.good + self.refused < ENOUGH {
-            return false;
-        }
-        let may_be_random = self.good < HELPED && self.refused < 2 * self.good;
-        self.in_vain = if may_be_random { self.in_vain + 1 } else { 0 };
-        (self.good, self.refused) = (0, 0);
-        self.in_vain <= PATIENCE
-    }
-}
-
-/// The rate of requests.
-#[derive(Debug)]
-struct Meter {
-    since: Instant,
-    count: u32,
-    /// Of the time before `since`.
-    rate: f64,
-}
-
-impl Meter {
-    fn count(&mut self, now: Instant) {
-        let span = now.saturating_duration_since(self.since);
-        if span >= COUNTED {
-            self.rate = f64::from(self.count) / span.as_secs_f64();
-            self.since = now;
-            self.count = 0;
-        }
-        self.count += 1;
-    }
-
-    fn rate(&self) -> f64 {
-        let span = Instant::now().saturating_duration_since(self.since).max(Duration::from_millis(10));
-        let now = f64::from(self.count) / span.as_secs_f64();
-        if span < COUNTED / 2 && self.rate > 0.0 { self.rate } else { now }
+        if turn > now { Turn::At(turn, self.cuts) } else { Turn::Now }
     }
 }
 
@@ -382,6 +388,21 @@ mod tests {
         assert!(start.elapsed() >= Duration::from_secs(7));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_refuses_everything_is_asked_ever_less_and_never_given_up() {
+        let gate = Arc::new(Gate::new(64, None));
+        let start = Instant::now();
+        let mut asked = Vec::new();
+        while start.elapsed() < Duration::from_secs(600) {
+            let permit = gate.enter().await;
+            asked.push(start.elapsed());
+            permit.limited(None);
+        }
+        let late = asked.iter().filter(|at| at.as_secs() >= 300).count();
+        assert!((5..=15).contains(&late), "{late} requests in five minutes");
+        assert!(asked.len() < 1000, "{}", asked.len());
+    }
+
     /// An endpoint that takes a hundred requests a second and refuses the rest, after a burst.
     #[tokio::test(start_paused = true)]
     async fn the_rate_of_an_endpoint_is_found() {
@@ -409,7 +430,7 @@ mod tests {
                 }
                 match taken {
                     true => permit.fine(),
-                    false => permit.limited(None),
+                    false => _ = permit.limited(None),
                 }
             }
         };
@@ -431,7 +452,7 @@ mod tests {
                     let permit = gate.enter().await;
                     sleep(Duration::from_millis(5)).await;
                     match (from + index) * 7 % 10 < 3 {
-                        true => permit.limited(None),
+                        true => _ = permit.limited(None),
                         false => permit.fine(),
                     }
                 }

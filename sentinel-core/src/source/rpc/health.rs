@@ -108,6 +108,12 @@ impl Health {
         self.take_down(&mut state);
     }
 
+    /// It refuses everything, for a limit of its own.
+    pub(super) fn refuses(&self) {
+        let mut state = self.lock();
+        self.take_down(&mut state);
+    }
+
     /// Its head stays where it is, while that of others moves.
     pub(super) fn stuck(&self, height: u64) {
         let mut state = self.lock();

@@ -18,7 +18,7 @@ use super::budget::Budget;
 use super::classify::{self, Asked, Trouble};
 use super::endpoint::Endpoint;
 use super::failure::ConnectionError;
-use super::gate::{Gate, Permit};
+use super::gate::{Gate, LONGEST, Permit, SULKING};
 use super::health::Health;
 use super::horizon::Horizon;
 use super::link::{Link, Shared};
@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often "internal error" and its like are asked again at the same node: some are not passing at all.
 const PASSING_RETRIES: u32 = 2;
+
+/// How often a request is asked again at the same node while there are others.
+const RETRIES_HERE: u32 = 2;
 
 /// See the module.
 #[derive(Debug)]
@@ -112,6 +115,11 @@ impl Node {
         if self.open_links().next().is_some() { closed } else { closed.max(self.health.pause_left()) }
     }
 
+    /// How long one more request would wait here, as far as is known.
+    pub(super) fn busy_for(&self) -> Duration {
+        self.ready_in().max(self.gate.busy_for())
+    }
+
     /// Ends when more connections are wanted.
     pub(super) async fn crowded(&self) {
         self.crowded.notified().await;
@@ -148,7 +156,9 @@ impl Node {
             drop((permit, link));
             tries += 1;
             let Some(pause) = pause else { return Err(error) };
-            if (!alone && pause > PAUSE * 4) || !budget.spend(pause) {
+            // What another endpoint could answer is not waited for long, and something is left to ask it with.
+            let is_elsewheres = !alone && (pause > PAUSE * 4 || tries > RETRIES_HERE || budget.left() <= 1);
+            if is_elsewheres || !budget.spend(pause) {
                 return Err(error);
             }
             tracing::debug!(endpoint = self.endpoint(), method = asked.method, %error, ?pause, "asking again");
@@ -174,8 +184,13 @@ impl Node {
         let pause = match (trouble, &error) {
             (_, SourceError::RateLimited { retry_after, .. }) => {
                 self.counters.rate_limited.one();
-                permit.limited(*retry_after);
-                Some(retry_after.unwrap_or_else(growing))
+                // The gate spaces requests; the pause of one grows only where nothing else is answered either.
+                let refusing = permit.limited(*retry_after);
+                if refusing >= SULKING {
+                    // Some clean answers bring it back; until then others are asked, where there are any.
+                    self.health.refuses();
+                }
+                Some(retry_after.unwrap_or_else(|| jittered(refusing.clamp(PAUSE, LONGEST))))
             }
             // The connection ended because an answer was too large; whose, only the next try shows.
             (Trouble::Lost, SourceError::TooLarge { .. }) => {

@@ -121,7 +121,7 @@ impl Pool {
         }
         let head = self.head();
         let rank = |node: &Node| {
-            let ready_in = node.ready_in();
+            let ready_in = node.busy_for();
             let class = match () {
                 () if node.is_refused() => 5,
                 () if state.is_some_and(|block| node.horizon.is_beyond(block, head)) => 4,

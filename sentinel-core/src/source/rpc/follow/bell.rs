@@ -13,18 +13,18 @@ use crate::chain::Finality;
 pub(super) struct Bell {
     finality: Finality,
     subscription: Subscription,
-    /// Whether the last subscription was silent while the head moved: the next one is not relied on before it says
-    /// something.
+    /// Whether the subscription was silent for too long: it, or the next one, is not relied on before it says something.
     doubted: bool,
     /// The highest head so far, and since when.
     head: Option<u64>,
     moved: Instant,
 }
 
+/// Each at an endpoint, by its place in the list.
 enum Subscription {
     Wanted,
-    Active(RawRpcSubscription),
-    Unavailable,
+    Active(usize, RawRpcSubscription),
+    Unavailable(usize),
 }
 
 impl Bell {
@@ -40,6 +40,10 @@ impl Bell {
             _ => {
                 self.head = Some(head);
                 self.moved = Instant::now();
+                if self.doubted {
+                    // The head moved, and the subscription had not said so: it is dead, however open it looks.
+                    self.subscription.give_up();
+                }
             }
         }
     }
@@ -50,13 +54,14 @@ impl Bell {
         if self.moved.elapsed() >= options.silence {
             self.stalled(inner).await;
         }
+        self.follow_favourite(inner);
         if let Subscription::Wanted = self.subscription
             && self.subscribe(inner).await
         {
             // The head may have moved before the subscription began.
             return;
         }
-        let Subscription::Active(subscription) = &mut self.subscription else {
+        let Subscription::Active(_, subscription) = &mut self.subscription else {
             return sleep(options.poll_interval).await;
         };
         let stream = &mut subscription.stream;
@@ -68,8 +73,19 @@ impl Bell {
                 while let Some(Some(Ok(_))) = stream.next().now_or_never() {}
             }
             Ok(Some(Err(_)) | None) => self.subscription = Subscription::Wanted,
-            // The head is looked at all the same; what is still silent when it moved is opened again by `stalled`.
+            // The head is looked at all the same; what is still silent when it moved is opened again.
             Err(_) => self.doubted = true,
+        }
+    }
+
+    /// Heads are read where the favourite is: what another endpoint announces may come much later, or never.
+    fn follow_favourite(&mut self, inner: &Inner) {
+        let Some(favourite) = inner.pool.favourite() else { return };
+        match self.subscription {
+            Subscription::Active(at, _) | Subscription::Unavailable(at) if at != favourite.index() => {
+                self.subscription = Subscription::Wanted;
+            }
+            _ => {}
         }
     }
 
@@ -82,13 +98,13 @@ impl Bell {
         let Some(node) = inner.pool.favourite() else { return false };
         match node.subscribe(subscribe, unsubscribe).await {
             Ok(subscription) => {
-                self.subscription = Subscription::Active(subscription);
+                self.subscription = Subscription::Active(node.index(), subscription);
                 true
             }
             Err(error) => {
                 if !error.is_retryable() {
                     tracing::debug!(endpoint = node.endpoint(), %error, "no subscription, polling the head");
-                    self.subscription = Subscription::Unavailable;
+                    self.subscription = Subscription::Unavailable(node.index());
                 }
                 false
             }
@@ -119,6 +135,15 @@ impl Bell {
                 Ok(_) => {}
                 Err(error) => tracing::debug!(endpoint = node.endpoint(), %error, "no head from it either"),
             }
+        }
+    }
+}
+
+impl Subscription {
+    /// Opens it anew, where it was open.
+    fn give_up(&mut self) {
+        if let Self::Active(..) = self {
+            *self = Self::Wanted;
         }
     }
 }
