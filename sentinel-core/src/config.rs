@@ -45,8 +45,8 @@ use crate::storage::{S3_BACKEND, S3Spec, StoreSpec, Stores};
 /// The modes of a run.
 pub const MODES: [&str; 4] = ["live", "backfill", "fast_backfill", "apy_backfill"];
 /// The datasets that a run may write.
-pub const OUTPUTS: [&str; 10] =
-    ["blocks", "extrinsics", "events", "findings", "hyperparameters", "neurons", "weights", "epochs", "apy", "raw"];
+pub const OUTPUTS: [&str; 9] =
+    ["blocks", "extrinsics", "events", "findings", "hyperparameters", "neurons", "weights", "epochs", "apy"];
 
 /// Everything that can be set. What is absent has its default elsewhere, or comes from a flag or the environment.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]

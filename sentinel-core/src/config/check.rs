@@ -262,6 +262,20 @@ mod tests {
         assert_eq!(Config::parse("").unwrap(), Config::default());
     }
 
+    /// A configuration can be checked without the engine, which has the last word.
+    #[cfg(feature = "engine")]
+    #[test]
+    fn modes_and_outputs_are_those_of_the_engine() {
+        use std::collections::BTreeSet;
+
+        use crate::engine::{Mode, Outputs};
+
+        assert_eq!(super::super::MODES, Mode::ALL.map(Mode::name));
+        let made = Mode::ALL.map(Outputs::of);
+        let made: BTreeSet<&str> = made.iter().flat_map(Outputs::iter).map(|dataset| dataset.name()).collect();
+        assert_eq!(super::super::OUTPUTS.into_iter().collect::<BTreeSet<_>>(), made);
+    }
+
     #[test]
     fn the_schema_knows_every_key_and_no_other() {
         let schema = Config::schema();

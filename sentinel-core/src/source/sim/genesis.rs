@@ -278,16 +278,7 @@ pub(super) fn start(subnet: &mut Subnet, block: u64) {
 pub(super) fn put_neuron(subnet: &mut Subnet, hotkey: Key, block: u64) {
     let uid = subnet.neurons.len() as u16;
     subnet.uids.insert(hotkey, uid);
-    subnet.neurons.push(Neuron {
-        hotkey,
-        registered_at: block,
-        active: true,
-        permit: false,
-        trust: 0,
-        consensus: 0,
-        dividends: 0,
-        emission: 0,
-    });
+    subnet.neurons.push(Neuron::new(hotkey, block));
     for mechanism in subnet.mechanisms.iter_mut() {
         mechanism.incentive.push(0);
         mechanism.consensus.push(0);

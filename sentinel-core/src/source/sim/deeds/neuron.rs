@@ -223,17 +223,7 @@ fn worst(subnet: &Subnet, block: u64) -> Option<u16> {
 /// Gives a uid to another hotkey; returns the one that had it.
 fn replace(subnet: &mut Subnet, uid: u16, hotkey: Key, block: u64) -> Key {
     let at = usize::from(uid);
-    let fresh = Neuron {
-        hotkey,
-        registered_at: block,
-        active: true,
-        permit: false,
-        trust: 0,
-        consensus: 0,
-        dividends: 0,
-        emission: 0,
-    };
-    let before = std::mem::replace(&mut subnet.neurons[at], fresh);
+    let before = std::mem::replace(&mut subnet.neurons[at], Neuron::new(hotkey, block));
     subnet.uids.remove(&before.hotkey);
     subnet.uids.insert(hotkey, uid);
     subnet.axons.remove(&before.hotkey);

@@ -71,6 +71,22 @@ pub(in super::super) struct Neuron {
     pub(in super::super) emission: u64,
 }
 
+impl Neuron {
+    /// One that has just been registered.
+    pub(in super::super) fn new(hotkey: Key, block: u64) -> Self {
+        Self {
+            hotkey,
+            registered_at: block,
+            active: true,
+            permit: false,
+            trust: 0,
+            consensus: 0,
+            dividends: 0,
+            emission: 0,
+        }
+    }
+}
+
 /// Where a neuron can be reached.
 #[derive(Debug, Clone, Copy, parity_scale_codec::Encode, Default)]
 pub(in super::super) struct Axon {
