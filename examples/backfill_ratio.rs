@@ -41,9 +41,12 @@ const UNDER_WAY: [usize; 9] = [2_048, 1_024, 512, 256, 128, 64, 32, 16, 8];
 /// Heights whose hashes one request gives, as for the engine.
 const LIST: u64 = 256;
 
+/// As the command line has it: every thread more keeps memory of its own.
+const BLOCKING: usize = 4;
+
 fn main() -> Outcome {
     serve_if_asked()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(BLOCKING).enable_all().build()?;
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         None | Some("ratio") => {

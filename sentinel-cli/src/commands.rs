@@ -46,9 +46,14 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
     block_on(tokio::runtime::Builder::new_current_thread(), work)
 }
 
+/// Threads for files and for packing at most. Each keeps memory of its own: with tokio's 512, a backfill takes twice as much.
+const BLOCKING: usize = 4;
+
 /// Runs decode on all cores.
 fn with_threads<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    block_on(tokio::runtime::Builder::new_multi_thread(), work)
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.max_blocking_threads(BLOCKING);
+    block_on(builder, work)
 }
 
 fn block_on<T>(
