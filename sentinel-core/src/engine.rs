@@ -75,6 +75,7 @@ mod record;
 mod report;
 mod run;
 mod state;
+mod throttle;
 
 use std::sync::Arc;
 

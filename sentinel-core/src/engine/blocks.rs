@@ -20,6 +20,7 @@ use super::gather::{Gathered, Rows};
 use super::patience::Outcome;
 use super::run::{OpenWindow, Run, Stored, load_parts, stored};
 use super::state::{Cursor, PartOf, Quarantined};
+use super::throttle::Throttle;
 use crate::artifact::datasets::{Dataset, FindingRow, Window};
 use crate::artifact::part::PartBuilder;
 use crate::blocking::{Panicked, beside};
@@ -121,15 +122,18 @@ impl Blocks {
         let waiting = (in_flight / 8).min(MOST_WAITING);
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
+        let throttle = Throttle::new(in_flight);
         let done = steps
             .map(move |step| {
                 let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
+                let throttle = throttle.clone();
                 async move {
                     Ok::<_, EngineError>(match step? {
                         Step::Skip(window) => Done::Skipped(window),
                         Step::Open(window) => Done::Opened(window),
                         Step::Close(window) => Done::Closed(window),
                         Step::Block(number) => {
+                            let _turn = throttle.turn().await;
                             pace.wait().await;
                             let work = async move {
                                 patience.attempt(number, || gatherer.at_height(number)).await.map(Box::new)
