@@ -176,7 +176,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How many blocks are read at once; the source sees to it that a node is not asked more than it takes. 256.
+    /// How many blocks are read at once at most; 256. A backfill begins with 32, reads more at once while they come quickly,
+    /// and fewer while they do not. The source sees to it that a node is not asked more than it takes.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);
         self

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future;
 use serde::Serialize;
 
 use super::run::{Stored, load_parts, stored};
@@ -36,8 +37,10 @@ pub struct Estimate {
     pub seconds: f64,
 }
 
-/// Requests of one block: its hash, its body, its events and time, and now and then a runtime.
-const PER_BLOCK: u64 = 4;
+/// Requests of one block among many: its body; its events and time. Hashes come in lists, and runtimes are few.
+const PER_BLOCK: u64 = 2;
+/// Blocks that are read at once to see how fast they come.
+const PROBED: u64 = 32;
 /// Of the list of subnets and their clocks at a block.
 const PER_CLOCKS: u64 = 2;
 /// Of everything about one subnet.
@@ -112,11 +115,15 @@ impl Engine {
         let clocks = if outputs.has_any(&[Epochs, Hyperparameters, Neurons, Weights]) { PER_CLOCKS } else { 0 };
         let each = if outputs.has_any(&[Neurons, Weights]) { PER_SUBNET * subnets } else { 0 };
         estimate.requests = estimate.blocks * (PER_BLOCK + clocks + each) + estimate.epochs * (PER_EPOCH + 2);
-        let began = Instant::now();
+        // Once before, so that connection and runtime are there.
         self.source.block(BlockId::Number(last)).await.map_err(EngineError::Start)?;
-        let request = began.elapsed().div_f64(PER_BLOCK as f64);
-        let at_once = if self.settings.rate_limit.is_zero() { self.settings.in_flight } else { 1 };
-        let reading = request.mul_f64(estimate.requests as f64 / at_once as f64);
+        let at_once = if self.settings.rate_limit.is_zero() { PROBED.min(self.settings.in_flight as u64) } else { 1 };
+        let probed = (last + 1).saturating_sub(at_once)..=last;
+        let requests = (probed.end() - probed.start() + 1) * PER_BLOCK;
+        let began = Instant::now();
+        let reads = probed.map(|number| self.source.block(BlockId::Number(number)));
+        future::try_join_all(reads).await.map_err(EngineError::Start)?;
+        let reading = began.elapsed().mul_f64(estimate.requests as f64 / requests as f64);
         let limited = self.settings.rate_limit.mul_f64(estimate.blocks as f64);
         let batches = estimate.epochs.div_ceil(self.settings.batch_size.max(1) as u64);
         let pauses = match self.job.mode {

@@ -15,7 +15,7 @@ use futures::stream::{self, Stream};
 use jsonrpsee::core::client::{Error, ReceivedMessage, TransportReceiverT, TransportSenderT};
 use jsonrpsee::types::{ErrorObjectOwned, InvalidRequestId};
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at, timeout};
 
@@ -36,13 +36,8 @@ type Answer = Result<Box<RawValue>, ErrorObjectOwned>;
 #[derive(Debug)]
 pub(super) struct Socket {
     shared: Arc<Shared>,
-    out: mpsc::UnboundedSender<Out>,
+    out: mpsc::UnboundedSender<String>,
     reader: JoinHandle<()>,
-}
-
-enum Out {
-    Text(String),
-    Goodbye,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +46,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Why it ended.
     ended: OnceLock<Arc<Error>>,
+    /// Tells the writer that it did.
+    over: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -124,7 +121,7 @@ impl Socket {
         self.shared.lock().answers.insert(id, asked);
         // After the end nobody answers any more: it is looked for after the request was noted down, as `end` does it in the
         // other order.
-        if !self.is_open() || self.out.send(Out::Text(write(id, method, params))).is_err() {
+        if !self.is_open() || self.out.send(write(id, method, params)).is_err() {
             self.shared.lock().answers.remove(&id);
             return Err(self.shared.reason());
         }
@@ -142,7 +139,6 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.reader.abort();
-        let _ = self.out.send(Out::Goodbye);
         self.shared.end(Error::ServiceDisconnect);
     }
 }
@@ -150,14 +146,14 @@ impl Drop for Socket {
 struct Subscription {
     notifications: mpsc::Receiver<Box<RawValue>>,
     /// What ends it at the node, and the way there.
-    goodbye: Option<(String, mpsc::UnboundedSender<Out>)>,
+    goodbye: Option<(String, mpsc::UnboundedSender<String>)>,
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some((text, out)) = self.goodbye.take() {
             // A connection that is gone has no subscriptions.
-            let _ = out.send(Out::Text(text));
+            let _ = out.send(text);
         }
     }
 }
@@ -175,6 +171,7 @@ impl Shared {
     fn end(&self, reason: Error) {
         let _ = self.ended.set(Arc::new(reason));
         *self.lock() = Waiting::default();
+        self.over.notify_one();
     }
 
     /// Hands over what came.
@@ -222,24 +219,106 @@ async fn read_all(shared: Arc<Shared>, mut receiver: impl TransportReceiverT) {
     }
 }
 
-async fn write_all(shared: Arc<Shared>, mut sender: impl TransportSenderT, mut out: mpsc::UnboundedReceiver<Out>) {
+async fn write_all<S: TransportSenderT>(shared: Arc<Shared>, mut sender: S, mut out: mpsc::UnboundedReceiver<String>) {
     let mut pings = interval_at(Instant::now() + PING, PING);
-    loop {
-        let sent = tokio::select! {
-            text = out.recv() => match text {
-                Some(Out::Text(text)) => sender.send(text).await,
-                Some(Out::Goodbye) | None => break,
-            },
-            _ = pings.tick() => sender.send_ping().await,
-        };
-        if let Err(error) = sent {
-            shared.end(Error::Transport(Box::new(error)));
-            return;
+    let writing = async {
+        loop {
+            tokio::select! {
+                text = out.recv() => match text {
+                    Some(text) => sender.send(text).await?,
+                    None => return Ok::<_, S::Error>(()),
+                },
+                _ = pings.tick() => sender.send_ping().await?,
+            }
         }
-        if shared.ended.get().is_some() {
-            break;
+    };
+    // To write may take for ever, where nobody reads.
+    let written = tokio::select! {
+        written = writing => written,
+        () = shared.over.notified() => Ok(()),
+    };
+    match written {
+        Ok(()) => drop(timeout(GOODBYE, sender.close()).await),
+        Err(error) => shared.end(Error::Transport(Box::new(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::pending;
+
+    use super::*;
+
+    /// The other side of a socket that is there and does nothing; says when it was let go.
+    struct Mute {
+        _gone: mpsc::Sender<()>,
+    }
+
+    impl TransportSenderT for Mute {
+        type Error = Infallible;
+
+        async fn send(&mut self, _: String) -> Result<(), Infallible> {
+            pending().await
         }
     }
-    // The node notices the end of the connection in any case.
-    let _ = timeout(GOODBYE, sender.close()).await;
+
+    impl TransportReceiverT for Mute {
+        type Error = Infallible;
+
+        async fn receive(&mut self) -> Result<ReceivedMessage, Infallible> {
+            pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_stays_behind_of_a_socket_that_nobody_reads() {
+        let (gone, mut is_gone) = mpsc::channel(1);
+        let socket = Socket::new(Mute { _gone: gone.clone() }, Mute { _gone: gone });
+        let asked = timeout(Duration::from_secs(60), socket.request("m", None)).await;
+        assert!(asked.is_err() && socket.is_open());
+        drop(socket);
+        assert_eq!(is_gone.recv().await, None);
+    }
+
+    /// Sends what it is told to.
+    struct Scripted(mpsc::Receiver<String>);
+
+    impl TransportReceiverT for Scripted {
+        type Error = std::io::Error;
+
+        async fn receive(&mut self) -> Result<ReceivedMessage, std::io::Error> {
+            let text = self.0.recv().await.ok_or_else(|| std::io::Error::other("the end"))?;
+            Ok(ReceivedMessage::Text(text))
+        }
+    }
+
+    struct Swallow;
+
+    impl TransportSenderT for Swallow {
+        type Error = Infallible;
+
+        async fn send(&mut self, _: String) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_ends_with_the_connection_and_with_an_answer_to_nobody() {
+        for last in [None, Some(r#"{"id":77,"result":1}"#), Some("[")] {
+            let (say, said) = mpsc::channel(4);
+            let socket = Socket::new(Swallow, Scripted(said));
+            let (first, second, ()) = tokio::join!(socket.request("a", None), socket.request("b", None), async {
+                say.send(r#"{"id":1,"result":"late"}"#.to_owned()).await.unwrap();
+                if let Some(text) = last {
+                    say.send(text.to_owned()).await.unwrap();
+                }
+                drop(say);
+            });
+            assert_eq!(second.unwrap().get(), "\"late\"");
+            assert!(matches!(first, Err(Error::RestartNeeded(_))), "{first:?}");
+            assert!(!socket.is_open());
+            assert!(matches!(socket.request("c", None).await, Err(Error::RestartNeeded(_))));
+        }
+    }
 }
