@@ -219,6 +219,29 @@ async fn a_node_without_lists_of_hashes_is_asked_for_a_list_once() -> Outcome {
     Ok(())
 }
 
+/// A backend that does not know the last of them yet.
+#[tokio::test]
+async fn a_list_ends_where_the_node_does() -> Outcome {
+    let (chain, node) = long(300).await?;
+    let source = connect(&node).await?;
+    source.head(Finality::Finalized).await?;
+    source.block(1.into()).await?;
+    node.forget_calls();
+    node.script_once(
+        "chain_getBlockHash",
+        Answer::edited(|mut hashes| {
+            hashes.as_array_mut().into_iter().flatten().skip(250).for_each(|hash| *hash = serde_json::Value::Null);
+            hashes
+        }),
+    );
+    for number in 2..=300 {
+        assert_eq!(source.block(number.into()).await?.header.hash, chain.header(number.into()).await?.hash);
+    }
+    // Two lists, and 250 to 255 one by one.
+    assert_eq!(node.count("chain_getBlockHash"), 2 + 6, "{:?}", node.counts());
+    Ok(())
+}
+
 /// A hash in a list that is another block's is found out, and asked for again.
 #[tokio::test]
 async fn a_wrong_hash_in_a_list_is_not_kept() -> Outcome {

@@ -129,7 +129,8 @@ impl<'a> Ask<'a> {
         self.read(wire::hash(&answer), "chain_getBlockHash", block)
     }
 
-    /// The hashes at several heights, unchecked; `None` where the endpoint does not give them all in one answer.
+    /// The hashes at several heights, unchecked, as far as the endpoint knows them; `None` where it does not give several in
+    /// one answer.
     pub(super) async fn hashes_at(&self, numbers: RangeInclusive<u64>) -> Result<Option<Vec<BlockHash>>, SourceError> {
         let block = Some(BlockId::Number(*numbers.end()));
         let count = numbers.clone().count();
@@ -138,14 +139,12 @@ impl<'a> Ask<'a> {
             Err(error) if error.is_retryable() => return Err(error),
             Err(_) => None,
         };
-        match hashes {
-            Some(hashes) => Ok(hashes.into_iter().collect()),
-            None => {
-                tracing::debug!(endpoint = self.endpoint(), "no lists of hashes, asking one by one");
-                self.node.manners.lists_refused();
-                Ok(None)
-            }
+        if hashes.is_none() {
+            tracing::debug!(endpoint = self.endpoint(), "no lists of hashes, asking one by one");
+            self.node.manners.lists_refused();
         }
+        // One that lags may not have the last of them.
+        Ok(hashes.map(|hashes| hashes.into_iter().map_while(|hash| hash).collect()))
     }
 
     /// The header that this hash belongs to, unchecked.

@@ -75,7 +75,9 @@ impl Heights {
             return Ok(None);
         }
         let hashes = self.slot(list);
-        let asked = hashes.get_or_try_init(|| async { ask.hashes_at(first..=last).await.map_err(Some)?.ok_or(None) });
+        let asked = hashes.get_or_try_init(|| async {
+            ask.hashes_at(first..=last).await.map_err(Some)?.filter(|hashes| !hashes.is_empty()).ok_or(None)
+        });
         match asked.await {
             Ok(_) => Ok(Some(Arc::clone(&hashes))),
             Err(Some(error)) => Err(error),
