@@ -1,0 +1,193 @@
+//! A backfill of a range, window by window.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::time::Instant;
+
+use super::super::EngineError;
+use super::super::ahead::Ahead;
+use super::super::gather::Gathered;
+use super::super::patience::Outcome;
+use super::super::run::{OpenWindow, Stored, load_parts, stored};
+use super::super::throttle::Throttle;
+use super::Blocks;
+use crate::artifact::datasets::Window;
+
+/// What comes next in a range.
+enum Step {
+    /// A window whose artifacts are there.
+    Skip(Window),
+    /// A window begins, with what is there of it.
+    Open(OpenWindow),
+    /// A block of it.
+    Block(u64),
+    /// It ends.
+    Close(Window),
+}
+
+/// A step, done.
+enum Done {
+    Skipped(Window),
+    Opened(OpenWindow),
+    Block(u64, Result<Box<Gathered>, Outcome>),
+    Closed(Window),
+}
+
+/// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
+const MOST_WAITING: usize = 32;
+
+impl Blocks {
+    /// Every considered block of the range, in order.
+    pub(in super::super) async fn backfill(&mut self, first: u64, last: u64) -> Result<(), EngineError> {
+        self.first = first;
+        let head = self.run.head;
+        if last > head.number {
+            return Err(EngineError::NotFinalized { last, head: head.number });
+        }
+        if let Some(cursor) = self.run.state.cursor().await? {
+            self.run.check_cursor(&cursor).await?;
+            self.detection.restore(&cursor.detectors);
+            self.run.report.cursor = Some(cursor.block.number);
+        }
+        self.run.meter.set_total(last - first + 1);
+        let parts = self.run.state.windows().await?;
+        let steps = self.steps(first, last, parts).boxed();
+        let outcome = self.follow_steps(steps).await;
+        self.finish(outcome).await
+    }
+
+    async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
+        let limited = !self.run.settings.rate_limit.is_zero();
+        let in_flight = if limited { 1 } else { self.run.settings.in_flight };
+        let waiting = (in_flight / 8).min(MOST_WAITING);
+        let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
+        let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
+        let throttle = Throttle::new(in_flight);
+        let done = steps
+            .map(move |step| {
+                let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
+                let throttle = throttle.clone();
+                async move {
+                    Ok::<_, EngineError>(match step? {
+                        Step::Skip(window) => Done::Skipped(window),
+                        Step::Open(window) => Done::Opened(window),
+                        Step::Close(window) => Done::Closed(window),
+                        Step::Block(number) => {
+                            let _turn = throttle.turn().await;
+                            pace.wait().await;
+                            let work = async move {
+                                patience.attempt(number, || gatherer.at_height(number)).await.map(Box::new)
+                            };
+                            let block =
+                                tokio::spawn(work).await.map_err(|_| EngineError::Internal { block: number })?;
+                            Done::Block(number, block)
+                        }
+                    })
+                }
+            })
+            // What waits was read too: a kill costs no more than a batch and what is under way.
+            .buffered(in_flight.saturating_sub(waiting + 1).max(1));
+        let mut done = Ahead::of(done, waiting);
+        while let Some(step) = done.next().await {
+            match step? {
+                Done::Skipped(window) => {
+                    let blocks = window.last() - window.first() + 1;
+                    self.run.report.windows_skipped += 1;
+                    self.run.report.skipped += blocks;
+                    self.run.meter.found(blocks);
+                    self.before = None;
+                    self.run.tell();
+                }
+                Done::Opened(window) => {
+                    self.run.report.skipped += window.found;
+                    self.run.meter.found(window.found);
+                    self.open = Some(window);
+                }
+                Done::Block(number, Ok(block)) => self.accept(number, *block).await?,
+                Done::Block(_, Err(Outcome::Stopped)) => return Ok(()),
+                Done::Block(_, Err(Outcome::Stop(error))) => return Err(error),
+                Done::Block(number, Err(Outcome::Poison { tries, error })) => {
+                    self.leave_out(number, tries, error).await?;
+                }
+                Done::Closed(window) => self.close_window(window).await?,
+            }
+            if limited {
+                self.flush().await?;
+            } else if self.is_full() {
+                self.save().await?;
+            }
+            if self.run.is_stopped() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The windows of a range, and what is missing of each. `parts`: windows that have some.
+    fn steps(
+        &self,
+        first: u64,
+        last: u64,
+        parts: BTreeSet<(u64, u64)>,
+    ) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
+        let (state, job) = (self.run.state.clone(), Arc::clone(&self.run.job));
+        let force = self.run.settings.force;
+        let left_out: BTreeSet<u64> = self.run.quarantined.keys().copied().collect();
+        let genesis = self.run.identity.genesis_hash;
+        stream::iter(Window::covering(first..=last))
+            .then(move |window| {
+                let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
+                let has_parts = parts.contains(&(window.first(), window.last()));
+                async move {
+                    let again = left_out.range(window.first()..=window.last()).next().is_some();
+                    if !force && !again && stored(&state, &job, genesis, window).await? == Stored::Whole {
+                        // A run that was killed right after its manifest left them.
+                        if has_parts {
+                            state.drop_parts(window).await?;
+                        }
+                        return Ok(vec![Step::Skip(window)]);
+                    }
+                    let mut open = if force { OpenWindow::new(window) } else { load_parts(&state, window).await? };
+                    let missing: Vec<u64> = window
+                        .blocks()
+                        .filter(|block| job.considers(*block))
+                        .filter(|block| left_out.contains(block) || !open.covers(*block))
+                        .collect();
+                    open.found = (window.last() - window.first() + 1) - missing.len() as u64;
+                    let blocks = missing.into_iter().map(Step::Block);
+                    Ok([Step::Open(open)].into_iter().chain(blocks).chain([Step::Close(window)]).collect())
+                }
+            })
+            .map(|steps: Result<Vec<Step>, EngineError>| match steps {
+                Ok(steps) => stream::iter(steps.into_iter().map(Ok).collect::<Vec<_>>()),
+                Err(error) => stream::iter(vec![Err(error)]),
+            })
+            .flatten()
+    }
+}
+
+/// Spaces the starts of reads.
+struct Pace {
+    pause: Duration,
+    next: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    fn new(pause: Duration) -> Self {
+        Self { pause, next: tokio::sync::Mutex::new(None) }
+    }
+
+    async fn wait(&self) {
+        if self.pause.is_zero() {
+            return;
+        }
+        let mut next = self.next.lock().await;
+        if let Some(at) = *next {
+            tokio::time::sleep_until(at).await;
+        }
+        *next = Some(Instant::now() + self.pause);
+    }
+}
