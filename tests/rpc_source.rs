@@ -258,6 +258,9 @@ async fn a_wrong_hash_in_a_list_is_not_kept() -> Outcome {
     );
     let error = source.block(5.into()).await.expect_err("the block of another height");
     assert!(matches!(error, SourceError::Lying { .. }), "{error}");
+    // Of headers, too.
+    let header = source.header(5.into()).await?;
+    assert_eq!(header.hash, chain.header(5.into()).await?.hash);
     assert_eq!(source.block(5.into()).await?.header.hash, chain.header(5.into()).await?.hash);
     Ok(())
 }

@@ -104,6 +104,7 @@ use blocks::Blocks;
 use builder::Settings;
 use detection::Detection;
 use run::Run;
+use state::State;
 
 /// Asks for the runtime that wrote a block, so that the source has it when the block comes.
 async fn first_runtime(source: Arc<dyn BlockSource>, block: u64) {
@@ -149,6 +150,18 @@ impl Engine {
         &self.job
     }
 
+    /// The first block that a backfill reads, where that is easily told.
+    async fn first_to_read(&self) -> Option<u64> {
+        let range = self.job.range.clone().filter(|_| self.job.mode.reads_blocks())?;
+        if self.settings.force {
+            return Some(*range.start());
+        }
+        let cursor = State::new(Arc::clone(&self.storage), self.job.folder().ok()?).cursor().await.ok()?;
+        cursor
+            .map_or(Some(*range.start()), |cursor| Some(cursor.block.number + 1))
+            .filter(|first| range.contains(first))
+    }
+
     /// Runs to the end of the range, or in live mode until it is stopped.
     ///
     /// # Errors
@@ -157,8 +170,7 @@ impl Engine {
         let failed = |error| RunFailed { error, report: None };
         // What takes longest to come is asked for first; whether it came shows when it is needed.
         let range = self.job.range.clone();
-        let first = range.as_ref().filter(|_| self.job.mode.reads_blocks()).map(|range| *range.start());
-        let _runtime = first.map(|first| beside(first_runtime(Arc::clone(&self.source), first)));
+        let _runtime = self.first_to_read().await.map(|first| beside(first_runtime(Arc::clone(&self.source), first)));
         let start = future::try_join(self.source.identity(), self.source.head(Finality::Finalized));
         let (identity, head) = start.await.map_err(EngineError::Start).map_err(failed)?;
         let mut run = Run::open(&self, identity, head).await.map_err(failed)?;

@@ -60,14 +60,6 @@ impl Inner {
     }
 
     pub(super) async fn block_from(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
-        let block = self.read_block(ask, id).await;
-        if let (Err(_), BlockId::Number(number)) = (&block, id) {
-            self.heights.doubt(number);
-        }
-        block
-    }
-
-    async fn read_block(&self, ask: Ask<'_>, id: BlockId) -> Result<RawBlock, SourceError> {
         let hash = self.resolve(ask, id).await?;
         let height = match id {
             BlockId::Number(number) => Some(number),
@@ -155,9 +147,17 @@ impl Inner {
     async fn missing(&self, ask: Ask<'_>, id: BlockId) -> SourceError {
         match id {
             // It gave a hash for this height a moment ago.
-            BlockId::Number(_) => ask.lying(id, "a hash, but no block of that hash"),
+            BlockId::Number(_) => self.misfit(ask, id, "a hash, but no block of that hash"),
             BlockId::Hash(_) => ask.unknown(id).await,
         }
+    }
+
+    /// A block that is not the one of its height or hash: neither is its hash believed any more.
+    fn misfit(&self, ask: Ask<'_>, id: BlockId, message: impl Into<String>) -> SourceError {
+        if let BlockId::Number(number) = id {
+            self.heights.doubt(number);
+        }
+        ask.lying(id, message)
     }
 
     /// Refuses a header of another block than the one asked for.
@@ -165,19 +165,19 @@ impl Inner {
         if let BlockId::Number(number) = id
             && header.number != number
         {
-            return Err(ask.lying(id, format!("the header of block {}", header.number)));
+            return Err(self.misfit(ask, id, format!("the header of block {}", header.number)));
         }
         // Development nodes give the genesis a hash of their own, so it is known by its height alone.
         if header.number == 0 {
             let genesis = self.pool.genesis();
             if genesis != hash {
-                return Err(ask.lying(id, format!("the header of the genesis, whose hash is {genesis}")));
+                return Err(self.misfit(ask, id, format!("the header of the genesis, whose hash is {genesis}")));
             }
             return Ok(HashedHeader { hash, header });
         }
         let real = header.hash();
         if real != hash {
-            return Err(ask.lying(id, format!("a header whose hash is {real}, not {hash}")));
+            return Err(self.misfit(ask, id, format!("a header whose hash is {real}, not {hash}")));
         }
         ask.node.health().saw(header.number);
         Ok(HashedHeader { hash, header })
