@@ -245,23 +245,28 @@ async fn a_list_ends_where_the_node_does() -> Outcome {
 /// A hash in a list that is another block's is found out, and asked for again.
 #[tokio::test]
 async fn a_wrong_hash_in_a_list_is_not_kept() -> Outcome {
-    let (chain, node) = long(8).await?;
-    let source = connect(&node).await?;
-    source.head(Finality::Finalized).await?;
-    source.block(1.into()).await?;
-    node.script_once(
-        "chain_getBlockHash",
-        Answer::edited(|mut hashes| {
-            hashes[5] = hashes[4].clone();
-            hashes
-        }),
-    );
-    let error = source.block(5.into()).await.expect_err("the block of another height");
-    assert!(matches!(error, SourceError::Lying { .. }), "{error}");
-    // Of headers, too.
-    let header = source.header(5.into()).await?;
-    assert_eq!(header.hash, chain.header(5.into()).await?.hash);
-    assert_eq!(source.block(5.into()).await?.header.hash, chain.header(5.into()).await?.hash);
+    for by_header in [false, true] {
+        let (chain, node) = long(8).await?;
+        let source = connect(&node).await?;
+        source.head(Finality::Finalized).await?;
+        source.block(1.into()).await?;
+        node.script_once(
+            "chain_getBlockHash",
+            Answer::edited(|mut hashes| {
+                hashes[5] = hashes[4].clone();
+                hashes
+            }),
+        );
+        let read = match by_header {
+            true => source.header(5.into()).await.map(drop),
+            false => source.block(5.into()).await.map(drop),
+        };
+        let error = read.expect_err("the block of another height");
+        assert!(matches!(error, SourceError::Lying { .. }), "{error}");
+        let expected = chain.header(5.into()).await?.hash;
+        assert_eq!(source.header(5.into()).await?.hash, expected);
+        assert_eq!(source.block(5.into()).await?.header.hash, expected);
+    }
     Ok(())
 }
 
