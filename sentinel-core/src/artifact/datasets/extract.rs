@@ -244,5 +244,12 @@ fn count(count: usize) -> u32 {
 
 /// `<block>-<index>`.
 fn id(block: u64, index: u32) -> String {
-    format!("{block}-{index:04}")
+    let mut digits = itoa::Buffer::new();
+    let mut id = String::with_capacity(16);
+    id.push_str(digits.format(block));
+    id.push('-');
+    let index = digits.format(index);
+    id.extend(std::iter::repeat_n('0', 4_usize.saturating_sub(index.len())));
+    id.push_str(index);
+    id
 }

@@ -1,5 +1,6 @@
 //! Chunks: rows of one dataset as a compressed table.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
@@ -12,6 +13,7 @@ use arrow_schema::ArrowError;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{Dataset, encode_error};
@@ -96,17 +98,17 @@ struct Open {
 }
 
 impl Chunks {
-    /// Adds rows of one block that take so much room as text.
+    /// Adds rows from a first to a last block that take so much room as text; they come after those before.
     pub(super) fn add(
         &mut self,
         dataset: Dataset,
         netuid: Option<NetUid>,
-        block: u64,
+        blocks: (u64, u64),
         table: RecordBatch,
         room: usize,
     ) -> Result<(), ArtifactError> {
         let open = self.open.entry((dataset, netuid)).or_default();
-        open.blocks = Some((open.blocks.map_or(block, |(first, _)| first), block));
+        open.blocks = Some((open.blocks.map_or(blocks.0, |(first, _)| first), blocks.1));
         open.rows += table.num_rows();
         open.room += room;
         open.tables.push(table);
@@ -145,9 +147,20 @@ impl Open {
     }
 }
 
+thread_local! {
+    /// What packing and unpacking need: a megabyte, which takes longer to come by than to pack what most chunks are.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// Compresses.
 pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    zstd::bulk::compress(bytes, ZSTD_LEVEL)
+    PACKER.with_borrow_mut(|packer| {
+        let mut ready = packer.take().map_or_else(|| Compressor::new(ZSTD_LEVEL), Ok)?;
+        let packed = ready.compress(bytes)?;
+        *packer = Some(ready);
+        Ok(packed)
+    })
 }
 
 /// Gives back what [`pack`] compressed, at most so many bytes.
@@ -155,5 +168,10 @@ pub(super) fn unpack(packed: &[u8], most: usize) -> io::Result<Vec<u8>> {
     if most > MAX_UNPACKED {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it unpacks to more than 2 GiB"));
     }
-    zstd::bulk::decompress(packed, most)
+    UNPACKER.with_borrow_mut(|unpacker| {
+        let mut ready = unpacker.take().map_or_else(Decompressor::new, Ok)?;
+        let bytes = ready.decompress(packed, most)?;
+        *unpacker = Some(ready);
+        Ok(bytes)
+    })
 }
