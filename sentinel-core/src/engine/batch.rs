@@ -8,6 +8,7 @@ use super::lease::Lease;
 use super::state::{Cursor, PartOf, State};
 use crate::artifact::datasets::Window;
 use crate::artifact::part::{Part, PartBuilder};
+use crate::blocking::offload;
 use crate::chain::BlockRef;
 use crate::detect::Finding;
 use crate::sink::Sink;
@@ -40,7 +41,7 @@ pub(super) struct Saving {
     pub(super) window: Window,
     pub(super) of: PartOf,
     /// Nothing where every block of the batch was left out.
-    pub(super) part: Option<Part>,
+    pub(super) part: Option<PartBuilder>,
     pub(super) findings: Vec<Finding>,
     pub(super) sinks: Vec<Arc<dyn Sink>>,
     /// Blocks that were left out by an earlier run, and are in the part now.
@@ -64,9 +65,15 @@ impl Saving {
     pub(super) async fn run(self) -> Result<Saved, EngineError> {
         let Self { state, lease, window, of, part, findings, sinks, released, cursor, last, count } = self;
         lease.check().await?;
-        if let Some(part) = &part {
-            state.keep(window, &of, part).await?;
-        }
+        let part = match part {
+            None => None,
+            Some(part) => {
+                let made = offload(move || part.finish().and_then(|part| Ok((part.encode()?, part))));
+                let (bytes, part) = made.await.map_err(|_| EngineError::Internal { block: last })??;
+                state.keep(window, &of, bytes).await?;
+                Some(part)
+            }
+        };
         detection::deliver(&sinks, &findings, last).await?;
         for block in &released {
             state.release(*block).await?;

@@ -166,8 +166,7 @@ impl Blocks {
         let Some(first) = self.batch.first else { return Ok(()) };
         let batch = std::mem::take(&mut self.batch);
         let Some(open) = &self.open else { return Err(EngineError::Internal { block: first }) };
-        let part = if batch.part.is_empty() { None } else { Some(batch.part.finish()?) };
-        let read = part.iter().flat_map(|part| part.blocks()).map(|block| block.number);
+        let read = batch.part.blocks().iter().map(|block| block.number);
         let (findings, sinks) = self.detection.take();
         let cursor = |block| Cursor { block, first: self.first, detectors: self.memory() };
         let saving = Saving {
@@ -176,12 +175,12 @@ impl Blocks {
             window: open.window,
             of: PartOf::Blocks { first, last: batch.last },
             released: read.filter(|block| self.run.quarantined.contains_key(block)).collect(),
+            part: (!batch.part.is_empty()).then_some(batch.part),
             findings,
             sinks,
             cursor: batch.newest.map(cursor),
             last: batch.last,
             count: batch.count,
-            part,
         };
         self.saving = Some(beside(saving.run()).boxed());
         if self.run.settings.batch_size < 2 {

@@ -111,7 +111,7 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
                 }
             };
             run.still_ours().await?;
-            run.state.keep(window, &PartOf::Subnet(netuid), &unit.part).await?;
+            run.state.keep(window, &PartOf::Subnet(netuid), unit.part.encode()?).await?;
             run.missing.fewer(netuid, of_each.get(&netuid).copied().unwrap_or_default());
             run.report.epochs += unit.epochs;
             counter!(metrics::EPOCHS).increment(unit.epochs);

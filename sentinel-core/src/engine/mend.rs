@@ -44,7 +44,7 @@ impl Run {
             push(&mut part, gathered.rows)?;
             let (part, of) = (part.finish()?, PartOf::Blocks { first: block, last: block });
             self.still_ours().await?;
-            self.state.keep(window, &of, &part).await?;
+            self.state.keep(window, &of, part.encode()?).await?;
             self.state.release(block).await?;
             self.quarantined.remove(&block);
             open.parts.push(part);

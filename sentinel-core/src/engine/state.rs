@@ -12,13 +12,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
 use crate::artifact::datasets::Window;
-use crate::artifact::part::Part;
 use crate::artifact::raw::HexBytes;
 use crate::chain::{BlockRef, NetUid};
 use crate::storage::{Key, PutMode, Storage, StorageError};
@@ -144,10 +144,10 @@ impl State {
     }
 
     /// Makes a part durable.
-    pub(super) async fn keep(&self, window: Window, of: &PartOf, part: &Part) -> Result<(), EngineError> {
+    pub(super) async fn keep(&self, window: Window, of: &PartOf, part: Bytes) -> Result<(), EngineError> {
         fail::fail_point!("engine::before_part");
         let key = self.window(window)?.join(of.name())?;
-        self.storage.put(&key, part.encode()?, PutMode::Overwrite).await?;
+        self.storage.put(&key, part, PutMode::Overwrite).await?;
         fail::fail_point!("engine::after_part");
         Ok(())
     }
