@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use allocation_counter::measure;
 use futures::StreamExt;
+use sentinel_core::chain::BlockRef;
 use sentinel_core::source::{BlockSource, MemorySource, RpcOptions, RpcSource, SourceError};
 use sentinel_support::node::{Answer, Node, NodeOptions};
 use sentinel_support::rng::{self, Rng};
@@ -103,29 +105,42 @@ async fn every_block_is_given_once_at_full_size() -> Outcome {
     Ok(())
 }
 
+/// What may wait for a reader that sleeps.
+const QUEUE: u64 = 1 << 20;
+
 /// A reader that is busy with something else for so many blocks.
 async fn sleep_over(blocks: u64) -> Outcome {
     let growing = Growing::new();
     let node = Node::serve(Arc::new(growing.chain.clone())).await?;
-    let source = RpcSource::connect(&node.ws_url(), options_of_a_test()).await?;
+    let url = node.ws_url();
     growing.last.store(blocks + 50, Ordering::SeqCst);
-    let read = async {
-        let (mut stream, mut read) = (source.finalized(1), Vec::new());
-        while read.len() < blocks as usize + 50 {
-            if read.len() == 20 {
-                sleep(BLOCK_TIME * blocks as u32).await;
-                assert!(source.stats().endpoints[0].in_flight == 0, "nothing is read for nobody");
-            }
-            read.push(timeout(PATIENCE, stream.next()).await?.ok_or("it ended")??.reference());
-        }
-        Ok::<_, Box<dyn Error>>(read)
-    };
+    let reading = tokio::task::spawn_blocking(move || read_and_sleep(&url, blocks).map_err(|error| error.to_string()));
     let mut rng = Rng::new(1);
-    let ((), read) = futures::join!(growing.grow(&mut rng), read);
-    let order = Order::of(&read?, blocks + 50);
-    println!("slept={blocks} {order}");
+    let ((), read) = futures::join!(growing.grow(&mut rng), reading);
+    let (read, waiting) = read??;
+    let order = Order::of(&read, blocks + 50);
+    println!("slept={blocks} queue_bytes={waiting} {order}");
     assert!(order.is_right(), "{order}");
+    assert!(waiting <= QUEUE, "{waiting} bytes came together in its sleep");
     Ok(())
+}
+
+/// Sleeps for so many blocks after the first 20. Gives what was read, and the most bytes that were there in its sleep and not
+/// before: all work of the source is done on this thread, where they are counted.
+fn read_and_sleep(url: &str, blocks: u64) -> Outcome<(Vec<BlockRef>, u64)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let source = runtime.block_on(RpcSource::connect(url, options_of_a_test()))?;
+    let (mut stream, mut read, mut waiting) = (source.finalized(1), Vec::new(), 0);
+    while read.len() < blocks as usize + 50 {
+        if read.len() == 20 {
+            let asleep = measure(|| runtime.block_on(sleep(BLOCK_TIME * blocks as u32)));
+            waiting = asleep.bytes_max;
+            assert!(source.stats().endpoints[0].in_flight == 0, "nothing is read for nobody");
+        }
+        let next = runtime.block_on(async { timeout(PATIENCE, stream.next()).await })?;
+        read.push(next.ok_or("it ended")??.reference());
+    }
+    Ok((read, waiting))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
