@@ -203,6 +203,57 @@ async fn blocks_in_a_row_take_two_requests_each() -> Outcome {
 }
 
 #[tokio::test]
+async fn what_was_prepared_is_not_asked_for_again() -> Outcome {
+    let (chain, node) = long(600).await?;
+    let source = connect(&node).await?;
+    node.forget_calls();
+    source.prepare(1).await;
+    source.head(Finality::Finalized).await?;
+    let before = node.counts();
+    for number in 1..=255 {
+        assert_eq!(source.block(number.into()).await?.header.hash, chain.header(number.into()).await?.hash);
+    }
+    let after = node.counts();
+    assert_eq!((before["chain_getBlockHash"], before["state_getRuntimeVersion"], downloads(&node)), (1, 1, 2));
+    // Blocks 1 to 255 are in the first list.
+    assert_eq!(after["chain_getBlockHash"], 1, "{after:?}");
+    for method in ["state_getRuntimeVersion", "state_call", "state_getMetadata"] {
+        assert_eq!(before[method], after[method], "{method}");
+    }
+    Ok(())
+}
+
+/// Hashes that were asked for before it was known what is final are believed where that is far above them.
+#[tokio::test]
+async fn hashes_near_the_head_are_asked_for_when_they_are_final() -> Outcome {
+    let (chain, node) = long(600).await?;
+    let source = connect(&node).await?;
+    // A block that is not there has nothing to prepare.
+    for first in [0, 700, u64::from(u32::MAX), u64::MAX] {
+        source.prepare(first).await;
+    }
+    source.prepare(300).await;
+    source.head(Finality::Finalized).await?;
+    node.forget_calls();
+    assert_eq!(source.block(300.into()).await?.header.hash, chain.header(300.into()).await?.hash);
+    assert_eq!((node.count("chain_getBlockHash"), downloads(&node)), (1, 0), "{:?}", node.counts());
+    Ok(())
+}
+
+/// Readers that come while the runtime is on its way wait for it.
+#[tokio::test]
+async fn readers_wait_for_a_runtime_that_is_prepared() -> Outcome {
+    let (_, node) = long(20).await?;
+    let source = connect(&node).await?;
+    let blocks = future::try_join_all((1..=20).map(|number| source.block(number.into())));
+    let ((), blocks) = future::join(source.prepare(1), blocks).await;
+    assert_eq!(blocks?.len(), 20);
+    // Asked for V15 in vain.
+    assert_eq!((node.count_calls_of("Metadata_metadata_at_version"), node.count("state_getMetadata")), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_node_without_lists_of_hashes_is_asked_for_a_list_once() -> Outcome {
     for answer in [Answer::error(-32602, "Invalid params"), Answer::null(), Answer::Value("0x00".into())] {
         let (chain, node) = long(8).await?;

@@ -106,17 +106,6 @@ use detection::Detection;
 use run::Run;
 use state::State;
 
-/// Asks for the runtime that wrote a block, so that the source has it when the block comes.
-async fn first_runtime(source: Arc<dyn BlockSource>, block: u64) {
-    let read = async {
-        let parent = source.header(block.saturating_sub(1).into()).await?.reference();
-        source.runtime(&parent).await
-    };
-    if let Err(error) = read.await {
-        tracing::debug!(block, %error, "the runtime was not read ahead");
-    }
-}
-
 /// A run, ready to begin.
 #[derive(Debug)]
 pub struct Engine {
@@ -168,9 +157,12 @@ impl Engine {
     /// [`RunFailed`] has the reason and what was done. What was stored stays: the same run begins where this one ended.
     pub async fn run(mut self) -> Result<RunReport, RunFailed> {
         let failed = |error| RunFailed { error, report: None };
-        // What takes longest to come is asked for first; whether it came shows when it is needed.
+        // What takes longest to come is asked for first.
         let range = self.job.range.clone();
-        let _runtime = self.first_to_read().await.map(|first| beside(first_runtime(Arc::clone(&self.source), first)));
+        let _preparing = self.first_to_read().await.map(|first| {
+            let source = Arc::clone(&self.source);
+            beside(async move { source.prepare(first).await })
+        });
         let start = future::try_join(self.source.identity(), self.source.head(Finality::Finalized));
         let (identity, head) = start.await.map_err(EngineError::Start).map_err(failed)?;
         let mut run = Run::open(&self, identity, head).await.map_err(failed)?;

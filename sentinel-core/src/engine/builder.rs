@@ -91,7 +91,7 @@ impl EngineBuilder {
                 rate_limit: Duration::ZERO,
                 batch_size: 0,
                 batch_delay: Duration::ZERO,
-                in_flight: 256,
+                in_flight: 512,
                 give_up: Some(Duration::from_secs(600)),
                 force: false,
                 best: false,
@@ -176,7 +176,7 @@ impl EngineBuilder {
         self
     }
 
-    /// How many blocks are read at once at most; 256. A backfill begins with 32, reads more at once while they come quickly,
+    /// How many blocks are read at once at most; 512. A backfill begins with 64, reads more at once while they come quickly,
     /// and fewer while they do not. The source sees to it that a node is not asked more than it takes.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);

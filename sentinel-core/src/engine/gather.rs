@@ -68,7 +68,9 @@ impl Gatherer {
         if self.job.outputs.has_any(&[Dataset::Blocks, Dataset::Extrinsics, Dataset::Events]) {
             rows.of_block = Some(self.rows_of(&block)?);
         }
-        self.state(&at, block.timestamp_ms, &mut rows).await?;
+        if self.reads_state(&at) {
+            Box::pin(self.state(&at, block.timestamp_ms, &mut rows)).await?;
+        }
         Ok(Gathered { at, rows, timestamp_ms, took: began.elapsed(), raw: self.keep_raw.then_some(block) })
     }
 
@@ -80,13 +82,15 @@ impl Gatherer {
         Ok(rows?)
     }
 
+    /// The genesis is before all epochs, and has no time.
+    fn reads_state(&self, at: &BlockRef) -> bool {
+        use Dataset::{Epochs, Hyperparameters, Neurons, Weights};
+        at.number > 0 && self.job.outputs.has_any(&[Epochs, Hyperparameters, Neurons, Weights])
+    }
+
     async fn state(&self, at: &BlockRef, timestamp_ms: Option<u64>, rows: &mut Rows) -> Result<(), Failure> {
         use Dataset::{Epochs, Hyperparameters, Neurons, Weights};
         let outputs = &self.job.outputs;
-        // The genesis is before all epochs, and has no time.
-        if at.number == 0 || !outputs.has_any(&[Epochs, Hyperparameters, Neurons, Weights]) {
-            return Ok(());
-        }
         let source = &*self.source;
         let netuids: Vec<NetUid> =
             netuids(source, at).await?.into_iter().filter(|netuid| self.job.wants(*netuid)).collect();

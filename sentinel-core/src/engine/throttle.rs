@@ -11,10 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// How many are read at once at first.
-const START: usize = 32;
+const START: usize = 64;
+/// So many more are read at once after one that was quick.
+const MORE: usize = 2;
 /// No fewer than these.
 const LEAST: usize = 4;
-/// A block that took no longer lets one more be read at once.
+/// A block that took no longer lets more be read at once.
 const QUICK: Duration = Duration::from_secs(1);
 /// After one that took longer, half as many are.
 const SLOW: Duration = Duration::from_secs(4);
@@ -68,11 +70,11 @@ impl Throttle {
             state.allowed = fewer;
             state.cut = Some(now);
         } else if took <= QUICK && state.allowed < self.most {
-            state.allowed += 1;
-            match state.surplus {
-                0 => self.turns.add_permits(1),
-                _ => state.surplus -= 1,
-            }
+            let more = MORE.min(self.most - state.allowed);
+            let kept = more.min(state.surplus);
+            state.allowed += more;
+            state.surplus -= kept;
+            self.turns.add_permits(more - kept);
         }
         if state.surplus > 0 {
             state.surplus -= 1;
@@ -112,9 +114,9 @@ mod tests {
     async fn quick_blocks_let_more_be_read_at_once_up_to_the_bound() {
         let throttle = Throttle::new(100);
         assert_eq!(room(&throttle), START);
+        blocks(&throttle, 10, QUICK / 2).await;
+        assert_eq!(room(&throttle), START + 10 * MORE);
         blocks(&throttle, START, QUICK / 2).await;
-        assert_eq!(room(&throttle), 2 * START);
-        blocks(&throttle, 2 * START, QUICK / 2).await;
         assert_eq!(room(&throttle), 100);
         assert_eq!(room(&Throttle::new(1)), 1);
     }
@@ -122,7 +124,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slow_blocks_let_fewer_be_read_at_once_by_a_half_each_round() {
         let throttle = Throttle::new(100);
-        for left in [16, 8, 4, 4] {
+        for left in [32, 16, 8, 4, 4] {
             let all = room(&throttle);
             blocks(&throttle, all, SLOW * 2).await;
             assert_eq!(room(&throttle), left);
@@ -131,6 +133,6 @@ mod tests {
         blocks(&throttle, 4, QUICK * 2).await;
         assert_eq!(room(&throttle), 4);
         blocks(&throttle, 4, QUICK / 2).await;
-        assert_eq!(room(&throttle), 8);
+        assert_eq!(room(&throttle), 4 + 4 * MORE);
     }
 }

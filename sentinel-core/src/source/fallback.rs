@@ -195,6 +195,13 @@ impl BlockSource for FallbackSource {
         inner.either(number, inner.live.block(id), inner.archive.block(id)).await
     }
 
+    async fn prepare(&self, first: u64) {
+        match self.inner.is_old(first) {
+            true => self.inner.archive.prepare(first).await,
+            false => self.inner.live.prepare(first).await,
+        }
+    }
+
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
         let inner = &self.inner;
         inner.either(at.number, inner.live.runtime(at), inner.archive.runtime(at)).await

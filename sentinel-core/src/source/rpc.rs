@@ -203,6 +203,18 @@ impl Inner {
         anywhere!(self.pool, None, |ask| self.header_from(ask, id))
     }
 
+    /// Asks for hashes and runtime of the blocks from `first` on.
+    async fn prepare(&self, first: u64) -> Result<(), SourceError> {
+        anywhere!(self.pool, Some(first), |ask| async {
+            let Some([parent, hash]) = self.heights.prepare(ask, first).await? else { return Ok(()) };
+            let parent = BlockRef { number: first.saturating_sub(1), hash: parent, parent_hash: BlockHash::default() };
+            let upgrade = self.upgrade_key();
+            let block = BlockRef { number: first, hash, parent_hash: parent.hash };
+            let upgrade = async { Ok(self.values(ask, &block, &[upgrade]).await?.pop().flatten()) };
+            self.runtimes.prepare(ask, &parent, upgrade).await
+        })
+    }
+
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
         let state = match id {
             BlockId::Number(number) => Some(number),
@@ -228,6 +240,12 @@ impl BlockSource for RpcSource {
 
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
         self.inner.block(id).await
+    }
+
+    async fn prepare(&self, first: u64) {
+        if let Err(error) = self.inner.prepare(first).await {
+            tracing::debug!(first, %error, "nothing was read ahead");
+        }
     }
 
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {

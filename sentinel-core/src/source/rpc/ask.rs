@@ -67,34 +67,35 @@ impl<'a> Ask<'a> {
     async fn state_error<T>(&self, answer: Result<T, SourceError>, at: &BlockRef) -> Result<T, SourceError> {
         match answer {
             Err(error @ (SourceError::StatePruned { .. } | SourceError::UnknownBlock { .. })) => {
-                match self.header_by_hash(at.hash).await? {
-                    Some(_) => {
-                        if !self.alone {
-                            // How old it is tells how much the endpoint keeps, and so whom to ask for the next one.
-                            let newest = self.newest().await.unwrap_or(0);
-                            self.node.health().saw(newest);
-                        }
-                        self.node.pruned(at.number);
-                        Err(match error {
-                            SourceError::UnknownBlock { block, .. } => {
-                                SourceError::StatePruned { endpoint: self.endpoint().to_owned(), block }
-                            }
-                            pruned => pruned,
-                        })
-                    }
-                    None => Err(self.unknown(BlockId::Hash(at.hash)).await),
-                }
+                Err(Box::pin(self.why_no_state(error, at)).await)
             }
             answer => answer,
         }
     }
 
+    /// Whether the state was dropped, or never was.
+    async fn why_no_state(&self, error: SourceError, at: &BlockRef) -> SourceError {
+        match self.header_by_hash(at.hash).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return self.unknown(BlockId::Hash(at.hash)).await,
+            Err(error) => return error,
+        }
+        if !self.alone {
+            // How old it is tells how much the endpoint keeps, and so whom to ask for the next one.
+            let newest = self.newest().await.unwrap_or(0);
+            self.node.health().saw(newest);
+        }
+        self.node.pruned(at.number);
+        match error {
+            SourceError::UnknownBlock { block, .. } => {
+                SourceError::StatePruned { endpoint: self.endpoint().to_owned(), block }
+            }
+            pruned => pruned,
+        }
+    }
+
     async fn send(&self, params: Params, asked: Asked<'_>) -> Result<Box<RawValue>, SourceError> {
-        let params = params.build().map_err(|error| SourceError::Fatal {
-            message: format!("the request {} cannot be written", asked.method),
-            source: Some(Box::new(error)),
-        })?;
-        self.node.send(self.budget, self.alone, params, asked).await
+        self.node.send(self.budget, self.alone, params.build().as_deref(), asked).await
     }
 
     /// An answer of the wrong shape is an implausible answer.

@@ -76,8 +76,8 @@ impl Inner {
                 (header, extrinsics, state?)
             }
             None => {
-                let (header, extrinsics) = self.body(ask, id, hash).await?;
-                let state = self.block_state(ask, &header.reference()).await?;
+                let (header, extrinsics) = Box::pin(self.body(ask, id, hash)).await?;
+                let state = Box::pin(self.block_state(ask, &header.reference())).await?;
                 (header, extrinsics, state)
             }
         };
@@ -89,7 +89,8 @@ impl Inner {
         let mut fits = fit(&runtime);
         if fits != Fit::Whole {
             let wrote = if at.number == 0 { at } else { parent_of(&at) };
-            runtime = self.runtimes.anew(ask, &wrote, &runtime, |runtime| fit(runtime) == Fit::Whole).await?;
+            let anew = self.runtimes.anew(ask, &wrote, &runtime, |runtime| fit(runtime) == Fit::Whole);
+            runtime = Box::pin(anew).await?;
             fits = fit(&runtime);
         }
         match fits {
@@ -120,7 +121,7 @@ impl Inner {
         };
         match answer {
             Some((header, extrinsics)) => Ok((self.checked(ask, id, hash, header)?, extrinsics)),
-            None => Err(self.missing(ask, id).await),
+            None => Err(Box::pin(self.missing(ask, id)).await),
         }
     }
 
@@ -139,7 +140,7 @@ impl Inner {
         };
         match self.heights.hash(ask, number).await? {
             Some(hash) => Ok(hash),
-            None => Err(ask.unknown(id).await),
+            None => Err(Box::pin(ask.unknown(id)).await),
         }
     }
 
@@ -220,6 +221,13 @@ impl Inner {
         }
         self.timestamps.insert(at.hash, now);
         Ok(())
+    }
+}
+
+impl Inner {
+    /// What names the runtime that wrote a block, in its state.
+    pub(super) fn upgrade_key(&self) -> Bytes {
+        self.block_keys[2].clone()
     }
 }
 

@@ -8,7 +8,6 @@ use jsonrpsee::client_transport::ws::WsTransportClientBuilder;
 use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::http_client::HttpClientBuilder;
 use rustls::pki_types::ServerName;
-use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use url::Host;
@@ -18,7 +17,7 @@ use super::endpoint::{Endpoint, Transport};
 use super::failure::ConnectionError;
 use super::http::Lenient;
 use super::link::{Carrier, Http, Link};
-use super::socket::Socket;
+use super::socket::{Cork, Corked, Socket};
 use super::{tls, wire};
 use crate::chain::BlockHash;
 
@@ -54,8 +53,7 @@ pub(super) async fn dial(endpoint: &Endpoint, options: &RpcOptions) -> Result<(L
 }
 
 async fn genesis(link: &Link, within: Duration) -> Result<BlockHash, ConnectionError> {
-    let zero = RawValue::from_string("[0]".to_owned()).map_err(|error| ConnectionError::Client(error.into()))?;
-    let answer = link.request(GREETING, Some(zero), within).await?;
+    let answer = link.request(GREETING, Some("[0]"), within).await?;
     wire::hash(&answer).map_err(ConnectionError::Greeting)?.ok_or(ConnectionError::NoGenesis)
 }
 
@@ -119,14 +117,15 @@ impl Dial<'_> {
         let mut url = self.endpoint.url().clone();
         // Encryption is the stream's affair; the handshake on it is the same, and its code knows no other scheme.
         let _ = url.set_scheme("ws");
+        let cork = Cork::default();
         let (sender, receiver) = WsTransportClientBuilder::default()
             .max_response_size(self.options.max_response)
             .max_request_size(self.options.max_response)
             .connection_timeout(later(self.options.connect_timeout))
-            .build_with_stream(url, stream)
+            .build_with_stream(url, Corked::new(stream, cork.clone()))
             .await
             .map_err(ConnectionError::Handshake)?;
-        Ok(Socket::new(sender, receiver))
+        Ok(Socket::new(sender, receiver, cork))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Both bounds move like those of TCP: down by a factor when the endpoint limits or does not keep up, up again bit by bit
 //! with every good answer. What was under way at a cut is not held against the endpoint again. It begins with some at once,
-//! and one more with every good answer until the first cut. Cuts that do not help are taken back ([`trial`]).
+//! and two more with every good answer until the first cut. Cuts that do not help are taken back ([`trial`]).
 
 mod meter;
 mod trial;
@@ -19,6 +19,8 @@ use self::trial::{Bounds, Trial, Verdict};
 
 /// How many are under way at once at first.
 const START: usize = 128;
+/// What a good answer adds to the number at once before the first cut.
+const FREELY_WIDER: f64 = 2.0;
 /// What is left of the number at once after an answer that came too late, or "too many requests".
 const FEWER: f64 = 0.5;
 /// What a good answer adds to the number at once, at least.
@@ -199,7 +201,7 @@ impl Permit {
         let mut state = self.gate.lock();
         state.refusing_since = None;
         state.trial.good();
-        let wider = if state.cuts == 0 { 1.0 } else { (1.0 / state.window).max(WIDER) };
+        let wider = if state.cuts == 0 { FREELY_WIDER } else { (1.0 / state.window).max(WIDER) };
         state.window = (state.window + wider).min(self.gate.most as f64);
         if let Some(pace) = state.pace {
             let more = match state.trial.puts_up() {
@@ -348,7 +350,7 @@ mod tests {
     async fn an_endpoint_that_keeps_up_soon_gets_all() {
         let gate = Arc::new(Gate::new(512, None));
         assert_eq!(gate.reading().window, START);
-        for _ in 0..512 - START {
+        for _ in 0..(512 - START) / 2 {
             gate.enter().await.fine();
         }
         assert_eq!(gate.reading().window, 512);

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::ask::Ask;
 use crate::chain::BlockHash;
@@ -15,6 +17,10 @@ const LIST: u64 = 256;
 
 /// Lists that are kept: more than the blocks that anybody reads at once.
 const KEPT: usize = 16;
+
+/// What was asked for before it was known what is final is believed where that turns out soon, and as many blocks below it
+/// as a list has: they were final then, too.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A list, empty where it was not asked for yet.
 type Hashes = Arc<OnceCell<Vec<BlockHash>>>;
@@ -27,12 +33,55 @@ pub(super) struct Heights {
     last: AtomicU64,
     /// By the first height divided by [`LIST`], the newest used at the back.
     lists: Mutex<VecDeque<(u64, Hashes)>>,
+    early: Mutex<Option<Early>>,
+}
+
+/// A list that came before it was known what is final.
+#[derive(Debug)]
+struct Early {
+    list: u64,
+    hashes: Vec<BlockHash>,
+    asked: Instant,
 }
 
 impl Heights {
     /// Takes note of a finalized head.
     pub(super) fn finalized(&self, number: u64) {
         self.finalized.fetch_max(number, Ordering::Relaxed);
+        self.take_early();
+    }
+
+    /// Asks for the hashes from `first` on, for whoever will read along the chain; gives those of the block before it and of
+    /// itself.
+    pub(super) async fn prepare(&self, ask: Ask<'_>, first: u64) -> Result<Option<[BlockHash; 2]>, SourceError> {
+        let (list, asked) = (first / LIST, Instant::now());
+        let (before, last) = (first.wrapping_sub(1), (list * LIST).saturating_add(LIST - 1));
+        if first == 0 || u32::try_from(last).is_err() || ask.node.manners.no_lists() {
+            return Ok(None);
+        }
+        let start = before.min(list * LIST);
+        let Some(hashes) = ask.hashes_at(start..=last).await? else { return Ok(None) };
+        let at = |number: u64| hashes.get((number - start) as usize).copied();
+        let pair = at(before).zip(at(first)).map(|(before, first)| [before, first]);
+        let hashes = hashes.get((list * LIST - start) as usize..).unwrap_or_default().to_vec();
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(Early { list, hashes, asked });
+        self.last.store(first + 1, Ordering::Relaxed);
+        self.take_early();
+        Ok(pair)
+    }
+
+    /// Keeps what came early once it is known what is final.
+    fn take_early(&self) {
+        let finalized = self.finalized.load(Ordering::Relaxed);
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        if finalized == 0 {
+            return;
+        }
+        let Some(Early { list, hashes, asked }) = early.take() else { return };
+        if asked.elapsed() <= SOON && hashes.len() as u64 == LIST && (list + 2) * LIST <= finalized + 1 {
+            // Whoever was quicker has asked for it again.
+            let _ = self.slot(list).set(hashes);
+        }
     }
 
     /// The hash at a height.
@@ -54,14 +103,14 @@ impl Heights {
         {
             return Ok(Some(*hash));
         }
-        ask.hash_at(number).await
+        Box::pin(ask.hash_at(number)).await
     }
 
     /// Asks for the hashes after those of the list that `number` begins, so that nobody waits for them. A failure shows
     /// when they are needed.
     pub(super) async fn look_ahead(&self, ask: Ask<'_>, number: u64) {
         if number.is_multiple_of(LIST)
-            && let Err(error) = self.list(ask, number / LIST + 1).await
+            && let Err(error) = Box::pin(self.list(ask, number / LIST + 1)).await
         {
             tracing::debug!(number, %error, "no hashes ahead");
         }
@@ -75,10 +124,13 @@ impl Heights {
             return Ok(None);
         }
         let hashes = self.slot(list);
+        if hashes.initialized() {
+            return Ok(Some(hashes));
+        }
         let asked = hashes.get_or_try_init(|| async {
             ask.hashes_at(first..=last).await.map_err(Some)?.filter(|hashes| !hashes.is_empty()).ok_or(None)
         });
-        match asked.await {
+        match Box::pin(asked).await {
             Ok(_) => Ok(Some(Arc::clone(&hashes))),
             Err(Some(error)) => Err(error),
             Err(None) => Ok(None),

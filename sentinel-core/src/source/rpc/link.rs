@@ -11,9 +11,10 @@ use jsonrpsee::core::client::{ClientT, Error as ClientError};
 use jsonrpsee::core::traits::ToRpcParams;
 use jsonrpsee::http_client::{HttpClient, RpcService as HttpService};
 use serde_json::value::RawValue;
-use subxt_rpcs::client::{RawRpcFuture, RawRpcSubscription};
-use subxt_rpcs::{Error as RpcError, RpcClientT, UserError};
+use subxt_rpcs::client::RawRpcSubscription;
+use subxt_rpcs::{Error as RpcError, UserError};
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
 use super::failure::{ConnectionError, into_rpc};
@@ -43,11 +44,12 @@ pub(super) struct Link {
     hung: watch::Sender<Option<Duration>>,
 }
 
-struct Params(Option<Box<RawValue>>);
+/// The JSON of parameters.
+struct Params<'a>(Option<&'a str>);
 
-impl ToRpcParams for Params {
+impl ToRpcParams for Params<'_> {
     fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
-        Ok(self.0)
+        self.0.map(|params| RawValue::from_string(params.to_owned())).transpose()
     }
 }
 
@@ -105,6 +107,9 @@ impl Link {
     pub(super) fn give_up(&self) {
         let silent = self.silent_for();
         self.hung.send_if_modified(|hung| hung.is_none().then(|| *hung = Some(silent)).is_some());
+        if let Carrier::WebSocket(socket) = &self.carrier {
+            socket.end();
+        }
     }
 
     fn alive(&self) {
@@ -116,54 +121,61 @@ impl Link {
     pub(super) async fn request(
         &self,
         method: &str,
-        params: Option<Box<RawValue>>,
+        params: Option<&str>,
         within: Duration,
     ) -> Result<Box<RawValue>, ConnectionError> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let mut hung = self.hung.subscribe();
-        let answer = async {
-            match &self.carrier {
-                Carrier::WebSocket(socket) => socket.request(method, params.as_deref()).await,
-                Carrier::Http(client) => client.request(method, Params(params)).await,
-            }
+        let answer = match &self.carrier {
+            // It ends when the link is given up.
+            Carrier::WebSocket(socket) => timeout(within, socket.request(method, params)).await,
+            Carrier::Http(client) => self.request_over_http(client, method, params, within).await,
         };
-        let answer = match select(pin!(timeout(within, answer)), pin!(hung.wait_for(Option::is_some))).await {
-            Either::Left((Ok(answer), _)) => answer,
-            Either::Left((Err(_), _)) => {
-                return Err(ConnectionError::RequestTimeout { method: method.to_owned(), within });
-            }
-            Either::Right((silent, _)) => {
-                let silent = silent.ok().and_then(|silent| *silent).unwrap_or_default();
-                return Err(ConnectionError::Hung(silent));
-            }
+        let Ok(answer) = answer else {
+            return Err(ConnectionError::RequestTimeout { method: method.to_owned(), within });
         };
         if matches!(answer, Ok(_) | Err(ClientError::Call(_))) {
             self.alive();
         }
-        answer.map_err(ConnectionError::Client)
+        answer.map_err(|error| match (&error, *self.hung.borrow()) {
+            (ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect, Some(silent)) => {
+                ConnectionError::Hung(silent)
+            }
+            _ => ConnectionError::Client(error),
+        })
+    }
+
+    async fn request_over_http(
+        &self,
+        client: &Http,
+        method: &str,
+        params: Option<&str>,
+        within: Duration,
+    ) -> Result<Result<Box<RawValue>, ClientError>, Elapsed> {
+        let mut hung = self.hung.subscribe();
+        let answer = timeout(within, client.request(method, Params(params)));
+        match select(pin!(answer), pin!(hung.wait_for(Option::is_some))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Ok(Err(ClientError::ServiceDisconnect)),
+        }
     }
 
     /// [`request`](Self::request) with the usual deadline, by whoever is not just greeting.
-    async fn ask(&self, method: &str, params: Option<Box<RawValue>>) -> Result<Box<RawValue>, ConnectionError> {
+    pub(super) async fn ask(&self, method: &str, params: Option<&str>) -> Result<Box<RawValue>, RpcError> {
         let answer = self.request(method, params, self.request_timeout).await;
         if matches!(answer, Ok(_) | Err(ConnectionError::Client(ClientError::Call(_)))) {
             self.proved.store(true, Ordering::Relaxed);
         }
-        answer
+        answer.map_err(into_rpc)
     }
 
-    async fn subscribe(
-        self: Arc<Self>,
-        method: &str,
-        params: Option<Box<RawValue>>,
-        undo: &str,
-    ) -> Result<RawRpcSubscription, RpcError> {
+    /// Begins a subscription without parameters.
+    pub(super) async fn subscribe(self: Arc<Self>, method: &str, undo: &str) -> Result<RawRpcSubscription, RpcError> {
         let Carrier::WebSocket(socket) = &self.carrier else {
             return Err(RpcError::User(UserError::method_not_found()));
         };
         let within = self.request_timeout;
-        let subscription = timeout(within, socket.subscribe(method, params.as_deref(), undo))
+        let subscription = timeout(within, socket.subscribe(method, undo))
             .await
             .map_err(|_| into_rpc(ConnectionError::RequestTimeout { method: method.to_owned(), within }))?
             .map_err(|error| into_rpc(ConnectionError::Client(error)))?;
@@ -176,25 +188,6 @@ impl Link {
             Ok(item)
         });
         Ok(RawRpcSubscription { stream: Box::pin(items.take_until(Box::pin(over))), id: None })
-    }
-}
-
-/// A shared link as what subxt's RPC layer asks for.
-#[derive(Clone)]
-pub(super) struct Shared(pub(super) Arc<Link>);
-
-impl RpcClientT for Shared {
-    fn request_raw<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> RawRpcFuture<'a, Box<RawValue>> {
-        Box::pin(async move { self.0.ask(method, params).await.map_err(into_rpc) })
-    }
-
-    fn subscribe_raw<'a>(
-        &'a self,
-        sub: &'a str,
-        params: Option<Box<RawValue>>,
-        unsub: &'a str,
-    ) -> RawRpcFuture<'a, RawRpcSubscription> {
-        Box::pin(Arc::clone(&self.0).subscribe(sub, params, unsub))
     }
 }
 

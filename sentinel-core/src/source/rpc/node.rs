@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use subxt_rpcs::Error as RpcError;
 use subxt_rpcs::client::RawRpcSubscription;
-use subxt_rpcs::{Error as RpcError, RpcClientT};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -21,7 +21,7 @@ use super::failure::ConnectionError;
 use super::gate::{Gate, LONGEST, Permit, SULKING};
 use super::health::Health;
 use super::horizon::Horizon;
-use super::link::{Link, Shared};
+use super::link::Link;
 use super::state::Manners;
 use super::stats::{Counters, EndpointStats};
 use crate::chain::BlockHash;
@@ -36,6 +36,9 @@ const PASSING_RETRIES: u32 = 2;
 
 /// How often a request is asked again at the same node while there are others.
 const RETRIES_HERE: u32 = 2;
+
+/// Over HTTP each request under way has a socket, and processes may often have no more than 1,024.
+const MOST_OVER_HTTP: usize = 512;
 
 /// See the module.
 #[derive(Debug)]
@@ -68,7 +71,10 @@ impl Node {
         genesis: Arc<OnceLock<BlockHash>>,
     ) -> Self {
         // An HTTP client keeps sockets of its own.
-        let slots = if address.is_http() { 1 } else { options.connections.max(1) };
+        let (slots, most) = match address.is_http() {
+            true => (1, options.max_in_flight.min(MOST_OVER_HTTP)),
+            false => (options.connections.max(1), options.max_in_flight),
+        };
         Self {
             index,
             address,
@@ -78,7 +84,7 @@ impl Node {
             genesis,
             serves: Mutex::new(None),
             refused: AtomicBool::new(false),
-            gate: Arc::new(Gate::new(options.max_in_flight, options.requests_per_second)),
+            gate: Arc::new(Gate::new(most, options.requests_per_second)),
             health: Health::new(options.max_backoff),
             counters: Counters::default(),
             manners: Manners::new(options.page, options.batch),
@@ -135,7 +141,7 @@ impl Node {
         &self,
         budget: &Budget,
         alone: bool,
-        params: Option<Box<RawValue>>,
+        params: Option<&str>,
         asked: Asked<'_>,
     ) -> Result<Box<RawValue>, SourceError> {
         let mut tries = 0;
@@ -143,7 +149,7 @@ impl Node {
             let permit = self.gate.enter().await;
             let link = self.link().await?;
             self.counters.calls.one();
-            let answer = Shared(Arc::clone(&link)).request_raw(asked.method, params.clone()).await;
+            let answer = link.ask(asked.method, params).await;
             let (error, pause) = match answer {
                 Ok(answer) => {
                     permit.fine();
@@ -257,7 +263,7 @@ impl Node {
     pub(super) async fn subscribe(&self, method: &str, undo: &str) -> Result<RawRpcSubscription, SourceError> {
         let asked = Asked { endpoint: self.endpoint(), method, function: None, block: None };
         let link = self.link().await?;
-        let subscription = Shared(link).subscribe_raw(method, None, undo).await;
+        let subscription = link.subscribe(method, undo).await;
         subscription.map_err(|error| classify::classify(error, asked))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use futures::future;
 use parity_scale_codec::{Compact, Decode};
 use tokio::sync::OnceCell;
 
@@ -41,6 +42,9 @@ impl RuntimeCache {
     }
 }
 
+/// The version of metadata that is asked for first.
+const RICHEST: u32 = 15;
+
 type Slot = Arc<OnceCell<Arc<Runtime>>>;
 
 /// Runtimes by version, and versions by block.
@@ -54,6 +58,8 @@ pub(super) struct Runtimes {
     upgrades: Mutex<VecDeque<(Bytes, Option<VersionKey>)>>,
     /// Version and digest of runtimes that a block did not fit, although their metadata was asked for once more.
     in_vain: Mutex<VecDeque<(VersionKey, [u8; 32])>>,
+    /// Somebody gets the first runtime; the others wait for that.
+    preparing: tokio::sync::Mutex<()>,
     /// Who doubts a runtime has the turn, so that many readers at once ask once.
     turn: tokio::sync::Mutex<()>,
 }
@@ -65,6 +71,7 @@ impl Runtimes {
             versions: Recent::new(),
             upgrades: Mutex::default(),
             in_vain: Mutex::default(),
+            preparing: tokio::sync::Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -80,7 +87,7 @@ impl Runtimes {
 
     /// The runtime in the state after `at`. Readers that come while it is downloaded wait for that one download.
     pub(super) async fn at(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Arc<Runtime>, SourceError> {
-        let version = self.version(ask, at).await?;
+        let version = Box::pin(self.version(ask, at)).await?;
         self.of(ask, at, &version).await
     }
 
@@ -97,20 +104,75 @@ impl Runtimes {
                 self.versions.insert(parent.hash, version.clone());
                 version
             }
-            None => {
-                let version = self.version(ask, parent).await?;
-                if let Some(upgrade) = upgrade {
-                    self.learn(upgrade, &version);
-                }
-                version
-            }
+            None => Box::pin(self.first_writer(ask, parent, upgrade)).await?,
         };
         self.of(ask, parent, &version).await
     }
 
+    /// The version that wrote a block, where what the state says is new.
+    async fn first_writer(
+        &self,
+        ask: Ask<'_>,
+        parent: &BlockRef,
+        upgrade: Option<&Bytes>,
+    ) -> Result<VersionKey, SourceError> {
+        self.prepared().await;
+        if let Some(version) = upgrade.and_then(|upgrade| self.version_of(upgrade)) {
+            return Ok(version);
+        }
+        let version = self.version(ask, parent).await?;
+        if let Some(upgrade) = upgrade {
+            self.learn(upgrade, &version);
+        }
+        Ok(version)
+    }
+
     async fn of(&self, ask: Ask<'_>, at: &BlockRef, version: &VersionKey) -> Result<Arc<Runtime>, SourceError> {
         let slot = self.slot(version);
-        slot.get_or_try_init(|| async { download(ask, at, version).await.map(Arc::new) }).await.cloned()
+        if let Some(known) = slot.get() {
+            return Ok(Arc::clone(known));
+        }
+        let download = async {
+            self.prepared().await;
+            slot.get_or_try_init(|| async { download(ask, at, version, None).await.map(Arc::new) }).await.cloned()
+        };
+        Box::pin(download).await
+    }
+
+    /// Waits for whoever gets the first runtime.
+    async fn prepared(&self) {
+        drop(self.preparing.lock().await);
+    }
+
+    /// Gets the runtime in the state after `parent`, which wrote the next block: version, metadata, and what that block's state
+    /// says of it (`upgrade`), all at once.
+    pub(super) async fn prepare(
+        &self,
+        ask: Ask<'_>,
+        parent: &BlockRef,
+        upgrade: impl Future<Output = Result<Option<Bytes>, SourceError>>,
+    ) -> Result<(), SourceError> {
+        let _preparing = self.preparing.lock().await;
+        let known = lock(&self.by_version).iter().any(|(_, slot)| slot.initialized());
+        let metadata = async {
+            match known {
+                true => None,
+                false => Some(offered(ask, parent, RICHEST).await),
+            }
+        };
+        let (version, metadata, upgrade) = future::join3(self.version(ask, parent), metadata, upgrade).await;
+        let version = version?;
+        if let Some(upgrade) = upgrade? {
+            self.learn(&upgrade, &version);
+        }
+        let slot = self.slot(&version);
+        if slot.initialized() {
+            return Ok(());
+        }
+        let runtime = download(ask, parent, &version, metadata).await?;
+        // Whoever was waiting gets this one; who was not has got the same.
+        let _ = slot.set(Arc::new(runtime));
+        Ok(())
     }
 
     fn version_of(&self, upgrade: &Bytes) -> Option<VersionKey> {
@@ -176,7 +238,7 @@ impl Runtimes {
         if now != version {
             self.unlearn(&version);
         }
-        let runtime = Arc::new(download(ask, at, &now).await?);
+        let runtime = Arc::new(download(ask, at, &now, None).await?);
         if !fits(&runtime) {
             let mut in_vain = lock(&self.in_vain);
             if in_vain.len() == IN_VAIN {
@@ -219,10 +281,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Fetches metadata in the richest version that the runtime offers and this library reads.
 ///
 /// V15 describes runtime APIs, which V14 does not; V16 is asked for where V15 is not offered. Runtimes without these
-/// functions, and endpoints that refuse `state_call`, still serve V14 through the oldest method.
-async fn download(ask: Ask<'_>, at: &BlockRef, version: &VersionKey) -> Result<Runtime, SourceError> {
-    for wanted in [15u32, 16] {
-        match offered(ask, at, wanted).await {
+/// functions, and endpoints that refuse `state_call`, still serve V14 through the oldest method. `first` is the answer to the
+/// first question, where it was asked already.
+async fn download(
+    ask: Ask<'_>,
+    at: &BlockRef,
+    version: &VersionKey,
+    mut first: Option<Result<Option<Bytes>, SourceError>>,
+) -> Result<Runtime, SourceError> {
+    for wanted in [RICHEST, 16] {
+        let answer = match first.take() {
+            Some(answer) => answer,
+            None => offered(ask, at, wanted).await,
+        };
+        match answer {
             Ok(Some(metadata)) => match Runtime::from_metadata(&metadata) {
                 Ok(runtime) => return check(ask, at, version, runtime),
                 Err(error) => tracing::warn!(

@@ -4,6 +4,7 @@
 //! every request and answer as JSON once more for its log; that is most of what a light request costs. Here a request is one
 //! text and one answer, and deadlines are the [link](super::link)'s affair.
 
+mod cork;
 mod message;
 
 use std::collections::HashMap;
@@ -20,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at, timeout};
 
 use self::message::{Message, read, write};
+
+pub(super) use self::cork::{Cork, Corked};
 
 /// How often a sign of life is sent, so that nobody on the way takes a quiet connection for a dead one.
 const PING: Duration = Duration::from_secs(30);
@@ -65,11 +68,15 @@ enum Asked {
 }
 
 impl Socket {
-    /// Begins to read and write. Call it inside a tokio runtime.
-    pub(super) fn new(sender: impl TransportSenderT + Send, receiver: impl TransportReceiverT + Send) -> Self {
+    /// Begins to read and write; the cork is the stream's. Call it inside a tokio runtime.
+    pub(super) fn new(
+        sender: impl TransportSenderT + Send,
+        receiver: impl TransportReceiverT + Send,
+        cork: Cork,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let (out, texts) = mpsc::unbounded_channel();
-        tokio::spawn(write_all(Arc::clone(&shared), sender, texts));
+        tokio::spawn(write_all(Arc::clone(&shared), sender, texts, cork));
         let reader = tokio::spawn(read_all(Arc::clone(&shared), receiver));
         Self { shared, out, reader }
     }
@@ -78,30 +85,31 @@ impl Socket {
         self.shared.ended.get().is_none()
     }
 
-    /// Sends a request and waits for its answer.
-    pub(super) async fn request(&self, method: &str, params: Option<&RawValue>) -> Result<Box<RawValue>, Error> {
+    /// Ends it, and all that is under way on it.
+    pub(super) fn end(&self) {
+        self.shared.end(Error::ServiceDisconnect);
+    }
+
+    /// Sends a request with the JSON of its parameters, and waits for its answer.
+    pub(super) async fn request(&self, method: &str, params: Option<&str>) -> Result<Box<RawValue>, Error> {
         let (send, answer) = oneshot::channel();
         self.ask(method, params, Asked::Once(send))?;
         self.answer(answer).await
     }
 
-    /// Begins a subscription, which ends when it is dropped.
+    /// Begins a subscription without parameters, which ends when it is dropped.
     pub(super) async fn subscribe(
         &self,
         method: &str,
-        params: Option<&RawValue>,
         undo: &str,
     ) -> Result<impl Stream<Item = Box<RawValue>> + Send + use<>, Error> {
         let (send, answer) = oneshot::channel();
         let (notify, notifications) = mpsc::channel(NOTIFICATIONS);
-        self.ask(method, params, Asked::Notifications(notify, send))?;
+        self.ask(method, None, Asked::Notifications(notify, send))?;
         let id = self.answer(answer).await?;
         let subscription = Subscription {
             notifications,
-            goodbye: RawValue::from_string(format!("[{}]", id.get()))
-                .ok()
-                .map(|params| self.text(undo, Some(&params)))
-                .zip(Some(self.out.clone())),
+            goodbye: Some((self.text(undo, &format!("[{}]", id.get())), self.out.clone())),
         };
         Ok(stream::unfold(subscription, |mut subscription| async {
             let item = subscription.notifications.recv().await?;
@@ -116,7 +124,7 @@ impl Socket {
         }
     }
 
-    fn ask(&self, method: &str, params: Option<&RawValue>, asked: Asked) -> Result<(), Error> {
+    fn ask(&self, method: &str, params: Option<&str>, asked: Asked) -> Result<(), Error> {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         self.shared.lock().answers.insert(id, asked);
         // After the end nobody answers any more: it is looked for after the request was noted down, as `end` does it in the
@@ -129,17 +137,17 @@ impl Socket {
     }
 
     /// A request whose answer nobody waits for.
-    fn text(&self, method: &str, params: Option<&RawValue>) -> String {
+    fn text(&self, method: &str, params: &str) -> String {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         self.shared.lock().answers.insert(id, Asked::Once(oneshot::channel().0));
-        write(id, method, params)
+        write(id, method, Some(params))
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
         self.reader.abort();
-        self.shared.end(Error::ServiceDisconnect);
+        self.end();
     }
 }
 
@@ -219,16 +227,27 @@ async fn read_all(shared: Arc<Shared>, mut receiver: impl TransportReceiverT) {
     }
 }
 
-async fn write_all<S: TransportSenderT>(shared: Arc<Shared>, mut sender: S, mut out: mpsc::UnboundedReceiver<String>) {
+async fn write_all<S: TransportSenderT>(
+    shared: Arc<Shared>,
+    mut sender: S,
+    mut out: mpsc::UnboundedReceiver<String>,
+    cork: Cork,
+) {
     let mut pings = interval_at(Instant::now() + PING, PING);
     let writing = async {
         loop {
             tokio::select! {
                 text = out.recv() => match text {
-                    Some(text) => sender.send(text).await?,
+                    Some(text) => {
+                        cork.more(!out.is_empty());
+                        sender.send(text).await?;
+                    }
                     None => return Ok::<_, S::Error>(()),
                 },
-                _ = pings.tick() => sender.send_ping().await?,
+                _ = pings.tick() => {
+                    cork.more(false);
+                    sender.send_ping().await?;
+                }
             }
         }
     };
@@ -274,7 +293,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_stays_behind_of_a_socket_that_nobody_reads() {
         let (gone, mut is_gone) = mpsc::channel(1);
-        let socket = Socket::new(Mute { _gone: gone.clone() }, Mute { _gone: gone });
+        let socket = Socket::new(Mute { _gone: gone.clone() }, Mute { _gone: gone }, Cork::default());
         let asked = timeout(Duration::from_secs(60), socket.request("m", None)).await;
         assert!(asked.is_err() && socket.is_open());
         drop(socket);
@@ -307,7 +326,7 @@ mod tests {
     async fn what_waits_ends_with_the_connection_and_with_an_answer_to_nobody() {
         for last in [None, Some(r#"{"id":77,"result":1}"#), Some("[")] {
             let (say, said) = mpsc::channel(4);
-            let socket = Socket::new(Swallow, Scripted(said));
+            let socket = Socket::new(Swallow, Scripted(said), Cork::default());
             let (first, second, ()) = tokio::join!(socket.request("a", None), socket.request("b", None), async {
                 say.send(r#"{"id":1,"result":"late"}"#.to_owned()).await.unwrap();
                 if let Some(text) = last {

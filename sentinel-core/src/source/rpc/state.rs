@@ -63,12 +63,14 @@ impl Inner {
             return Ok(Vec::new());
         }
         let size = ask.node.manners.batch.now();
-        let batches: Vec<Vec<Option<Bytes>>> = stream::iter((0..keys.len()).step_by(size))
+        if keys.len() <= size {
+            return self.batch(ask, at, keys).await;
+        }
+        let batches = stream::iter((0..keys.len()).step_by(size))
             .map(|start| self.batch(ask, at, &keys[start..keys.len().min(start + size)]))
             .buffered(BATCHES_AT_ONCE)
-            .try_collect()
-            .await?;
-        Ok(batches.into_iter().flatten().collect())
+            .try_collect::<Vec<Vec<Option<Bytes>>>>();
+        Ok(Box::pin(batches).await?.into_iter().flatten().collect())
     }
 
     /// Reads keys in portions that the node can answer.
@@ -95,13 +97,13 @@ impl Inner {
         all.push(Bytes::copy_from_slice(&storage_prefix("System", "Number")));
         all.extend_from_slice(keys);
         let mut values = if ask.node.manners.no_batches.load(Ordering::Relaxed) {
-            self.one_by_one(ask, at, &all).await?
+            Box::pin(self.one_by_one(ask, at, &all)).await?
         } else {
             match self.query(ask, at, &all).await {
                 Err(SourceError::Unsupported { .. }) => {
                     tracing::debug!(endpoint = ask.endpoint(), "no batch reads, reading key by key");
                     ask.node.manners.no_batches.store(true, Ordering::Relaxed);
-                    self.one_by_one(ask, at, &all).await?
+                    Box::pin(self.one_by_one(ask, at, &all)).await?
                 }
                 answer => answer?,
             }

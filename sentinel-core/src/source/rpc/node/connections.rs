@@ -36,7 +36,8 @@ impl Node {
             return Ok(link);
         }
         match self.slots.first() {
-            Some(slot) => self.open(slot).await,
+            // Much of it, for a moment that hardly ever comes: not part of every request.
+            Some(slot) => Box::pin(self.open(slot)).await,
             None => Err(self.health.failure(self.endpoint())),
         }
     }

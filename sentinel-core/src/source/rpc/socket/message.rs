@@ -51,18 +51,29 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<&'a Raw
     <&RawValue>::deserialize(input).map(Some)
 }
 
-/// A request.
-pub(super) fn write(id: u64, method: &str, params: Option<&RawValue>) -> String {
-    let params = params.map_or("[]", RawValue::get);
+/// A request, with the JSON of its parameters.
+pub(super) fn write(id: u64, method: &str, params: Option<&str>) -> String {
+    let params = params.unwrap_or("[]");
     let mut text = String::with_capacity(params.len() + method.len() + 64);
     text.push_str(r#"{"jsonrpc":"2.0","id":"#);
     text.push_str(itoa::Buffer::new().format(id));
     text.push_str(r#","method":"#);
-    text.push_str(&serde_json::Value::from(method).to_string());
+    push_json(&mut text, method);
     text.push_str(r#","params":"#);
     text.push_str(params);
     text.push('}');
     text
+}
+
+/// Appends a text as JSON has it.
+fn push_json(json: &mut String, text: &str) {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    } else {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
 /// What the text says.
@@ -97,8 +108,7 @@ mod tests {
 
     #[test]
     fn requests_are_json() {
-        let params = RawValue::from_string("[1]".to_owned()).unwrap();
-        assert_eq!(write(7, "a\"b", Some(&params)), r#"{"jsonrpc":"2.0","id":7,"method":"a\"b","params":[1]}"#);
+        assert_eq!(write(7, "a\"b", Some("[1]")), r#"{"jsonrpc":"2.0","id":7,"method":"a\"b","params":[1]}"#);
         assert_eq!(write(0, "m", None), r#"{"jsonrpc":"2.0","id":0,"method":"m","params":[]}"#);
     }
 
