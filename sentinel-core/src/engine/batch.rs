@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures::future;
+
 use super::EngineError;
 use super::detection;
 use super::lease::Lease;
 use super::state::{Cursor, PartOf, State};
+use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
 use crate::artifact::part::{Part, PartBuilder};
 use crate::blocking::offload;
@@ -60,16 +64,26 @@ pub(super) struct Saved {
     pub(super) count: u64,
 }
 
+/// The part and its bytes, made where that keeps nobody waiting.
+async fn pack(part: Option<PartBuilder>, last: u64) -> Result<Option<(Part, Bytes)>, EngineError> {
+    let Some(part) = part else { return Ok(None) };
+    let packed = offload(move || {
+        let part = part.finish()?;
+        let bytes = part.encode()?;
+        Ok::<_, ArtifactError>((part, bytes))
+    });
+    Ok(Some(packed.await.map_err(|_| EngineError::Internal { block: last })??))
+}
+
 impl Saving {
     /// Rows first, then what was found in them, then the cursor.
     pub(super) async fn run(self) -> Result<Saved, EngineError> {
         let Self { state, lease, window, of, part, findings, sinks, released, cursor, last, count } = self;
-        lease.check().await?;
-        let part = match part {
+        let (is_ours, packed) = future::join(lease.check(), pack(part, last)).await;
+        is_ours?;
+        let part = match packed? {
             None => None,
-            Some(part) => {
-                let made = offload(move || part.finish().and_then(|part| Ok((part.encode()?, part))));
-                let (bytes, part) = made.await.map_err(|_| EngineError::Internal { block: last })??;
+            Some((part, bytes)) => {
                 state.keep(window, &of, bytes).await?;
                 Some(part)
             }

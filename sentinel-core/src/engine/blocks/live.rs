@@ -18,6 +18,9 @@ use crate::chain::Finality;
 use crate::metrics;
 use crate::source::SourceError;
 
+/// Blocks that are read further at once, at most: they are there, and take room.
+const AT_ONCE: usize = 256;
+
 /// How often a live run looks how far behind it is, and how long that may take.
 pub(in super::super) const LOOK: Duration = Duration::from_secs(5);
 
@@ -69,7 +72,7 @@ impl Blocks {
                 }
             }
         });
-        let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight));
+        let mut blocks = Box::pin(blocks.buffered(self.run.settings.in_flight.min(AT_ONCE)));
         let stop = self.run.settings.stop.clone();
         let mut watch = tokio::time::interval(LOOK);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -65,7 +65,9 @@ impl Blocks {
         let waiting = (in_flight / 8).min(MOST_WAITING);
         let (gatherer, patience) = (Arc::clone(&self.run.gatherer), Arc::clone(&self.run.patience));
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
-        let throttle = Throttle::new(in_flight);
+        // The others may be done before one that is late. Without them all would be asked for at once when it comes, again and
+        // again, and the time of the node and our own would pass one after the other.
+        let throttle = Throttle::new(in_flight - in_flight / 3);
         let done = steps
             .map(move |step| {
                 let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
