@@ -206,12 +206,9 @@ impl Inner {
     /// Asks for hashes and runtime of the blocks from `first` on.
     async fn prepare(&self, first: u64) -> Result<(), SourceError> {
         anywhere!(self.pool, Some(first), |ask| async {
-            let Some([parent, hash]) = self.heights.prepare(ask, first).await? else { return Ok(()) };
-            let parent = BlockRef { number: first.saturating_sub(1), hash: parent, parent_hash: BlockHash::default() };
-            let upgrade = self.upgrade_key();
-            let block = BlockRef { number: first, hash, parent_hash: parent.hash };
-            let upgrade = async { Ok(self.values(ask, &block, &[upgrade]).await?.pop().flatten()) };
-            self.runtimes.prepare(ask, &parent, upgrade).await
+            let Some([parent_hash, hash]) = self.heights.prepare(ask, first).await? else { return Ok(()) };
+            let block = BlockRef { number: first, hash, parent_hash };
+            self.runtimes.prepare(ask, &blocks::parent_of(&block), self.upgrade(ask, &block)).await
         })
     }
 

@@ -14,7 +14,7 @@ use crate::decode::{Phase, Runtime, storage_prefix};
 use crate::source::{HashedHeader, RawBlock, SourceError};
 
 /// The parent of a block that is not the genesis. The hash of the grandparent is not needed to read state.
-fn parent_of(at: &BlockRef) -> BlockRef {
+pub(super) fn parent_of(at: &BlockRef) -> BlockRef {
     BlockRef { number: at.number.saturating_sub(1), hash: at.parent_hash, parent_hash: BlockHash::default() }
 }
 
@@ -184,6 +184,12 @@ impl Inner {
         Ok(HashedHeader { hash, header })
     }
 
+    /// What the state of a block says of the runtime that wrote it.
+    pub(super) async fn upgrade(&self, ask: Ask<'_>, at: &BlockRef) -> Result<Option<Bytes>, SourceError> {
+        let [_, _, key] = &self.block_keys;
+        Ok(self.values(ask, at, std::slice::from_ref(key)).await?.pop().flatten())
+    }
+
     /// What belongs to a block but lies in its state.
     async fn block_state(&self, ask: Ask<'_>, at: &BlockRef) -> Result<BlockState, SourceError> {
         let lying = |message: String| ask.lying(BlockId::Number(at.number), message);
@@ -221,13 +227,6 @@ impl Inner {
         }
         self.timestamps.insert(at.hash, now);
         Ok(())
-    }
-}
-
-impl Inner {
-    /// What names the runtime that wrote a block, in its state.
-    pub(super) fn upgrade_key(&self) -> Bytes {
-        self.block_keys[2].clone()
     }
 }
 
