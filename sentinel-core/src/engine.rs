@@ -106,6 +106,17 @@ use detection::Detection;
 use run::Run;
 use state::State;
 
+/// The first block that a backfill reads, where that is easily told.
+async fn first_to_read(job: &Job, storage: Arc<dyn Storage>, force: bool) -> Option<u64> {
+    let range = job.range.clone().filter(|_| job.mode.reads_blocks())?;
+    if force {
+        return Some(*range.start());
+    }
+    let cursor = State::new(storage, job.folder().ok()?).cursor().await.ok()?;
+    let first = cursor.map_or(*range.start(), |cursor| cursor.block.number + 1);
+    range.contains(&first).then_some(first)
+}
+
 /// A run, ready to begin.
 #[derive(Debug)]
 pub struct Engine {
@@ -139,18 +150,6 @@ impl Engine {
         &self.job
     }
 
-    /// The first block that a backfill reads, where that is easily told.
-    async fn first_to_read(&self) -> Option<u64> {
-        let range = self.job.range.clone().filter(|_| self.job.mode.reads_blocks())?;
-        if self.settings.force {
-            return Some(*range.start());
-        }
-        let cursor = State::new(Arc::clone(&self.storage), self.job.folder().ok()?).cursor().await.ok()?;
-        cursor
-            .map_or(Some(*range.start()), |cursor| Some(cursor.block.number + 1))
-            .filter(|first| range.contains(first))
-    }
-
     /// Runs to the end of the range, or in live mode until it is stopped.
     ///
     /// # Errors
@@ -159,9 +158,12 @@ impl Engine {
         let failed = |error| RunFailed { error, report: None };
         // What takes longest to come is asked for first.
         let range = self.job.range.clone();
-        let _preparing = self.first_to_read().await.map(|first| {
-            let source = Arc::clone(&self.source);
-            beside(async move { source.prepare(first).await })
+        let (source, storage, job) = (Arc::clone(&self.source), Arc::clone(&self.storage), Arc::clone(&self.job));
+        let force = self.settings.force;
+        let _preparing = beside(async move {
+            if let Some(first) = first_to_read(&job, storage, force).await {
+                source.prepare(first).await;
+            }
         });
         let start = future::try_join(self.source.identity(), self.source.head(Finality::Finalized));
         let (identity, head) = start.await.map_err(EngineError::Start).map_err(failed)?;

@@ -80,7 +80,7 @@ impl PartBuilder {
         if let Some(before) = self.blocks.last() {
             follows(before, &block)?;
         }
-        self.pending.flush(&mut self.chunks, false)?;
+        self.pending.end_block(&mut self.chunks, false)?;
         self.blocks.push(block);
         Ok(())
     }
@@ -130,7 +130,7 @@ impl PartBuilder {
     /// # Errors
     /// [`ArtifactError::Encode`] for rows of one block that do not fit a table: more than 1 GiB of text.
     pub fn finish(mut self) -> Result<Part, ArtifactError> {
-        self.pending.flush(&mut self.chunks, true)?;
+        self.pending.end_block(&mut self.chunks, true)?;
         Ok(Part { blocks: self.blocks, chunks: self.chunks.finish()? })
     }
 }

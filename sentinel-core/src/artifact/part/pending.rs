@@ -24,11 +24,13 @@ pub struct Waiting<R> {
     rows: Vec<R>,
     /// What they take as text.
     room: usize,
+    /// What of it is of blocks that ended.
+    ended: usize,
 }
 
 impl<R> Default for Waiting<R> {
     fn default() -> Self {
-        Self { rows: Vec::new(), room: 0 }
+        Self { rows: Vec::new(), room: 0, ended: 0 }
     }
 }
 
@@ -38,34 +40,29 @@ impl<R: Row> Waiting<R> {
         self.rows.push(row);
     }
 
-    fn is_full(&self) -> bool {
-        self.rows.len() >= TABLE_ROWS || self.room >= TABLE_ROOM
-    }
-
-    fn flush(&mut self, chunks: &mut Chunks) -> Result<(), ArtifactError> {
-        let Self { mut rows, room } = std::mem::take(self);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        // What was there before the last block is less than a table.
-        if room as u64 > limits::MAX_UNPACKED + TABLE_ROOM as u64 {
+    fn end_block(&mut self, chunks: &mut Chunks, is_last: bool) -> Result<(), ArtifactError> {
+        if (self.room - self.ended) as u64 > limits::MAX_UNPACKED {
             let message = format!("the rows of one block hold more than {} bytes of text", limits::MAX_UNPACKED);
             return Err(encode_error(R::DATASET, message));
         }
-        rows.sort_by(R::order);
-        let all: Vec<&R> = rows.iter().collect();
-        for own in all.chunk_by(|one, next| one.subnet() == next.subnet()) {
-            let Some(first) = own.first() else { continue };
-            chunks.add(R::DATASET, first.subnet(), blocks(own), batch(own)?, own.iter().map(|row| row.room()).sum())?;
+        self.ended = self.room;
+        if is_last || self.rows.len() >= TABLE_ROWS || self.room >= TABLE_ROOM {
+            std::mem::take(self).into_tables(chunks)?;
         }
         Ok(())
     }
-}
 
-/// The first and the last block of some rows.
-fn blocks<R: Row>(rows: &[&R]) -> (u64, u64) {
-    let numbers = || rows.iter().map(|row| row.block());
-    (numbers().min().unwrap_or_default(), numbers().max().unwrap_or_default())
+    fn into_tables(mut self, chunks: &mut Chunks) -> Result<(), ArtifactError> {
+        self.rows.sort_by(R::order);
+        let all: Vec<&R> = self.rows.iter().collect();
+        // Within a subnet, blocks ascend in every dataset.
+        for own in all.chunk_by(|one, next| one.subnet() == next.subnet()) {
+            let [first, ..] = own else { continue };
+            let blocks = (first.block(), own.last().map_or(first.block(), |last| last.block()));
+            chunks.add(R::DATASET, first.subnet(), blocks, batch(own)?, own.iter().map(|row| row.room()).sum())?;
+        }
+        Ok(())
+    }
 }
 
 macro_rules! pending {
@@ -75,11 +72,9 @@ macro_rules! pending {
         pub struct Pending { $($field: Waiting<$row>),+ }
 
         impl Pending {
-            /// Hands the rows over as tables, sorted; with `all` or where there are enough of them. Call it between blocks.
-            pub(super) fn flush(&mut self, chunks: &mut Chunks, all: bool) -> Result<(), ArtifactError> {
-                $(if all || self.$field.is_full() {
-                    self.$field.flush(chunks)?;
-                })+
+            /// Ends a block, and hands the rows over as tables, sorted, where there are enough of them or it is the last.
+            pub(super) fn end_block(&mut self, chunks: &mut Chunks, is_last: bool) -> Result<(), ArtifactError> {
+                $(self.$field.end_block(chunks, is_last)?;)+
                 Ok(())
             }
         }
@@ -103,4 +98,18 @@ pending! {
     weights: WeightRow,
     epochs: EpochRow,
     apy: ApyRow,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::artifact::datasets::Dataset;
+
+    /// Tables of several blocks are cut by blocks, and follow one another in their order.
+    #[test]
+    fn blocks_ascend_within_a_subnet() {
+        for dataset in Dataset::ALL {
+            let place = usize::from(dataset.is_by_subnet());
+            assert_eq!(dataset.sorted_by()[place], dataset.block_column(), "{dataset}");
+        }
+    }
 }
