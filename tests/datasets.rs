@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sentinel_core::apy::window_report;
 use sentinel_core::artifact::datasets::{
     self, ApyRow, BlockRow, Dataset, Digits, EpochRow, EventRow, ExtrinsicRow, FindingRow, Form,
-    HyperparameterChangeRow, HyperparameterRow, JsonText, NeuronRow, Row, WeightRow, Window,
+    HyperparameterChangeRow, HyperparameterRow, ItemId, JsonText, NeuronRow, Row, WeightRow, Window,
 };
 use sentinel_core::artifact::raw::Digest;
 use sentinel_core::artifact::{ArtifactError, NetworkWord};
@@ -212,10 +212,10 @@ fn extrinsic(rng: &mut Rng, at: u64) -> ExtrinsicRow {
     ExtrinsicRow {
         block: at / 3,
         timestamp_ms: Some(at),
-        id: format!("{}-{:04}", at / 3, at % 3),
+        id: ItemId { block: at / 3, index: (at % 3) as u32 },
         index: (at % 3) as u32,
         extrinsic_hash: Digest(account(rng).0),
-        call_module: maybe(rng, HOSTILE.to_owned(), |_| "System".to_owned()),
+        call_module: maybe(rng, HOSTILE.into(), |_| "System".into()),
         call_function: None,
         address: maybe(rng, AccountId([0xff; 32]), |value| AccountId([value as u8; 32])),
         nonce: maybe(rng, u64::MAX, |value| value),
@@ -234,12 +234,12 @@ fn event(rng: &mut Rng, at: u64) -> EventRow {
     EventRow {
         block: at / 3,
         timestamp_ms: None,
-        id: HOSTILE.to_owned(),
+        id: ItemId { block: at / 3, index: (at % 3) as u32 },
         index: (at % 3) as u32,
         phase: "Finalization".into(),
         extrinsic_idx: maybe(rng, u32::MAX, |value| value as u32),
-        module_id: HOSTILE.to_owned(),
-        event_id: String::new(),
+        module_id: HOSTILE.into(),
+        event_id: "".into(),
         attributes: text(rng),
         topics: text(rng),
     }

@@ -21,12 +21,21 @@ fn chain() -> SimSource {
 }
 
 async fn run(chain: &SimSource, store: Arc<dyn Storage>, mode: Mode) -> Result<RunReport, RunFailed> {
+    run_in_batches(10, chain, store, mode).await
+}
+
+async fn run_in_batches(
+    size: usize,
+    chain: &SimSource,
+    store: Arc<dyn Storage>,
+    mode: Mode,
+) -> Result<RunReport, RunFailed> {
     let engine = Engine::builder(Arc::new(chain.clone()), store, "sim".parse().unwrap()).mode(mode);
     let engine = match mode {
         Mode::Backfill => engine.outputs("blocks,events,epochs".parse().unwrap()),
         _ => engine,
     };
-    let engine = engine.range(FIRST..=LAST).batch_size(10).batch_delay(std::time::Duration::ZERO);
+    let engine = engine.range(FIRST..=LAST).batch_size(size).batch_delay(std::time::Duration::ZERO);
     engine.build().unwrap().run().await
 }
 
@@ -73,6 +82,36 @@ async fn a_store_that_fails_is_named_and_nothing_is_half_there() -> Outcome {
                 assert_eq!(expected.difference(&objects), [""; 0], "{mode}, {fault:?} at {place}");
                 assert_eq!(runs::parts(&objects), [""; 0], "{mode}, {fault:?} at {place}");
             }
+        }
+    }
+    Ok(())
+}
+
+/// What was read of a window in one go is safe with its files: where these fail, so does the cursor.
+#[tokio::test]
+async fn a_window_without_parts_is_safe_or_read_again() -> Outcome {
+    let (chain, mode) = (chain(), Mode::Backfill);
+    let whole = Arc::new(ObjectStorage::memory());
+    run(&chain, whole.clone(), mode).await?;
+    let expected = Objects::of(&*whole).await?;
+    let at_once = async |store| run_in_batches(10_000, &chain, store, mode).await;
+    for place in [".parquet", "/manifest/", "/cursor.json"] {
+        for nth in [1, 2] {
+            let store = Arc::new(ObjectStorage::memory());
+            let faulty = FaultyStore::new(store.clone()).on(When::put(nth).of(place), StoreFault::Full);
+            let failed = at_once(Arc::new(faulty)).await.unwrap_err();
+            let full =
+                matches!(&failed.error, EngineError::Storage(StorageError::Full { at, .. }) if at.contains(place));
+            assert!(full, "{place} {nth}: {:?}", failed.error);
+            let objects = Objects::of(&*store).await?;
+            assert_eq!(runs::damage(&objects), [""; 0], "{place} {nth}");
+            let durable = runs::durable(&objects);
+            let cursor = runs::cursor(&objects).unwrap_or(FIRST - 1);
+            assert!((FIRST..=cursor).all(|block| durable.contains(&block)), "{place} {nth}: {cursor}");
+            assert!(at_once(store.clone()).await?.is_complete());
+            let objects = Objects::of(&*store).await?;
+            assert_eq!(expected.difference(&objects), [""; 0], "{place} {nth}");
+            assert_eq!(runs::parts(&objects), [""; 0], "{place} {nth}");
         }
     }
     Ok(())

@@ -207,7 +207,7 @@ async fn what_was_prepared_is_not_asked_for_again() -> Outcome {
     let (chain, node) = long(600).await?;
     let source = connect(&node).await?;
     node.forget_calls();
-    source.prepare(1).await;
+    source.prepare(1..=255).await;
     source.head(Finality::Finalized).await?;
     let before = node.counts();
     for number in 1..=255 {
@@ -223,6 +223,23 @@ async fn what_was_prepared_is_not_asked_for_again() -> Outcome {
     Ok(())
 }
 
+/// Who begins to read need not know what is final: what just came is as good as one more answer.
+#[tokio::test]
+async fn hashes_that_just_came_are_believed() -> Outcome {
+    let (chain, node) = long(600).await?;
+    let source = connect(&node).await?;
+    node.forget_calls();
+    source.prepare(200..=600).await;
+    let blocks = future::try_join_all([200, 255, 256, 599].map(|number| source.block(number.into()))).await?;
+    for block in blocks {
+        let number = block.header.header.number;
+        assert_eq!(block.header.hash, chain.header(number.into()).await?.hash);
+    }
+    // Those of three lists, and no others.
+    assert_eq!(node.count("chain_getBlockHash"), 3, "{:?}", node.counts());
+    Ok(())
+}
+
 /// Hashes that were asked for before it was known what is final are believed where that is far above them.
 #[tokio::test]
 async fn hashes_near_the_head_are_asked_for_when_they_are_final() -> Outcome {
@@ -230,9 +247,9 @@ async fn hashes_near_the_head_are_asked_for_when_they_are_final() -> Outcome {
     let source = connect(&node).await?;
     // A block that is not there has nothing to prepare.
     for first in [0, 700, u64::from(u32::MAX), u64::MAX] {
-        source.prepare(first).await;
+        source.prepare(first..=first).await;
     }
-    source.prepare(300).await;
+    source.prepare(300..=600).await;
     source.head(Finality::Finalized).await?;
     node.forget_calls();
     assert_eq!(source.block(300.into()).await?.header.hash, chain.header(300.into()).await?.hash);
@@ -246,7 +263,7 @@ async fn readers_wait_for_a_runtime_that_is_prepared() -> Outcome {
     let (_, node) = long(20).await?;
     let source = connect(&node).await?;
     let blocks = future::try_join_all((1..=20).map(|number| source.block(number.into())));
-    let ((), blocks) = future::join(source.prepare(1), blocks).await;
+    let ((), blocks) = future::join(source.prepare(1..=20), blocks).await;
     assert_eq!(blocks?.len(), 20);
     // Asked for V15 in vain.
     assert_eq!((node.count_calls_of("Metadata_metadata_at_version"), node.count("state_getMetadata")), (1, 1));

@@ -13,10 +13,11 @@
 //! # What is promised
 //! Every height once, ascending, each the child of the one before. What was read is made durable in this order: rows (as
 //! parts of an unfinished window), findings (taken by every sink), the cursor; and for a window that is complete: its
-//! files, its manifest. So a run that is killed at any moment goes on from its cursor when it is run again, nothing is
-//! missing and nothing is twice, and the files are the same bytes as those of a run that was never interrupted. A block
-//! that cannot be read after three tries is put aside with its bytes, and the rest goes on; the next run tries it again.
-//! One process works on a job at a time.
+//! files, its manifest. (Without detectors, rows of a window that is read quickly become durable with its files, and the
+//! cursor comes after the manifest.) So a run that is killed at any moment goes on from its cursor when it is run again,
+//! nothing is missing and nothing is twice, and the files are the same bytes as those of a run that was never interrupted.
+//! A block that cannot be read after three tries is put aside with its bytes, and the rest goes on; the next run tries it
+//! again. One process works on a job at a time.
 //!
 //! A live run may show detectors the [best chain](EngineBuilder::best): what they find in a block that does not become final
 //! is taken back. The rest of what is promised stays as it is.
@@ -77,16 +78,18 @@ mod run;
 mod state;
 mod throttle;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use futures::future;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use crate::artifact::NetworkWord;
-use crate::blocking::beside;
-use crate::chain::Finality;
+use crate::blocking::{Panicked, beside};
+use crate::chain::{BlockRef, Finality};
 use crate::detect::Detector;
 use crate::sink::Sink;
-use crate::source::BlockSource;
+use crate::source::{BlockSource, SourceError};
 use crate::storage::Storage;
 
 pub use builder::EngineBuilder;
@@ -106,15 +109,28 @@ use detection::Detection;
 use run::Run;
 use state::State;
 
-/// The first block that a backfill reads, where that is easily told.
-async fn first_to_read(job: &Job, storage: Arc<dyn Storage>, force: bool) -> Option<u64> {
+/// The blocks that a backfill reads, where that is easily told.
+async fn to_read(job: &Job, storage: Arc<dyn Storage>, force: bool) -> Option<RangeInclusive<u64>> {
     let range = job.range.clone().filter(|_| job.mode.reads_blocks())?;
     if force {
-        return Some(*range.start());
+        return Some(range);
     }
     let cursor = State::new(storage, job.folder().ok()?).cursor().await.ok()?;
     let first = cursor.map_or(*range.start(), |cursor| cursor.block.number + 1);
-    range.contains(&first).then_some(first)
+    range.contains(&first).then_some(first..=*range.end())
+}
+
+/// The newest finalized block when a run began.
+type Head = BoxFuture<'static, Result<BlockRef, EngineError>>;
+
+/// Asks for it at once.
+fn head(source: Arc<dyn BlockSource>) -> Head {
+    let asked = beside(async move { source.head(Finality::Finalized).await });
+    let answer = |asked: Result<Result<BlockRef, SourceError>, Panicked>| match asked {
+        Ok(head) => head.map_err(EngineError::Start),
+        Err(panicked) => Err(EngineError::Start(SourceError::fatal(panicked.to_string()))),
+    };
+    asked.map(answer).boxed()
 }
 
 /// A run, ready to begin.
@@ -161,30 +177,31 @@ impl Engine {
         let (source, storage, job) = (Arc::clone(&self.source), Arc::clone(&self.storage), Arc::clone(&self.job));
         let force = self.settings.force;
         let _preparing = beside(async move {
-            if let Some(first) = first_to_read(&job, storage, force).await {
-                source.prepare(first).await;
+            if let Some(blocks) = to_read(&job, storage, force).await {
+                source.prepare(blocks).await;
             }
         });
-        let start = future::try_join(self.source.identity(), self.source.head(Finality::Finalized));
-        let (identity, head) = start.await.map_err(EngineError::Start).map_err(failed)?;
-        let mut run = Run::open(&self, identity, head).await.map_err(failed)?;
+        let head = head(Arc::clone(&self.source));
+        let mut run = Run::open(&self).await.map_err(failed)?;
         let (run, outcome) = match (self.job.mode, range) {
             (Mode::FastBackfill | Mode::ApyBackfill, Some(range)) => {
-                let outcome = epochs::backfill(&mut run, *range.start(), *range.end()).await;
+                let outcome = epochs::backfill(&mut run, *range.start(), *range.end(), head).await;
                 (run, outcome)
             }
             (_, range) => {
                 let detection = Detection::new(std::mem::take(&mut self.detectors), self.sinks.clone());
                 let mut blocks = Blocks::new(run, detection);
                 let outcome = match range {
-                    Some(range) => blocks.backfill(*range.start(), *range.end()).await,
-                    None => blocks.live().await,
+                    Some(range) => blocks.backfill(*range.start(), *range.end(), head).await,
+                    None => blocks.live(head).await,
                 };
                 (blocks.into_run(), outcome)
             }
         };
         match run.close(outcome).await {
             (report, Ok(())) => Ok(report),
+            // Nothing was done.
+            (_, Err(error @ EngineError::Start(_))) => Err(failed(error)),
             (report, Err(error)) => Err(RunFailed { error, report: Some(Box::new(report)) }),
         }
     }

@@ -14,6 +14,7 @@ mod rpc;
 mod sim;
 
 use std::fmt::Debug;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -139,12 +140,12 @@ pub trait BlockSource: Debug + Send + Sync + 'static {
     /// ([`BlockSourceExt::writer`]).
     async fn runtime(&self, at: &BlockRef) -> Result<Arc<Runtime>, SourceError>;
 
-    /// Gets ready for blocks from `first` on that will be read along the chain, so that the first of them does not wait for what
-    /// all of them need.
+    /// Gets ready for blocks that will be read along the chain, so that the first of them does not wait for what all of them
+    /// need.
     ///
     /// A hint: nothing fails, and what could not be had shows when it is needed. Most sources have nothing to do.
-    async fn prepare(&self, first: u64) {
-        let _ = first;
+    async fn prepare(&self, blocks: RangeInclusive<u64>) {
+        let _ = blocks;
     }
 
     /// The raw values of `keys` in the state after block `at`, in the order of `keys`; `None` where the state has none.

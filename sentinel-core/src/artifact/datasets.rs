@@ -75,7 +75,7 @@ pub use block_rows::{BlockRow, EventRow, ExtrinsicRow, FindingRow};
 pub use cell::Digits;
 pub use extract::{BlockReader, BlockRows};
 pub use rows::{ApyRow, EpochRow, HyperparameterChangeRow, HyperparameterRow, NeuronRow, WeightRow};
-pub use text::JsonText;
+pub use text::{ItemId, JsonText, ParseItemIdError, Word};
 
 /// The version of all schemas, in keys and in files. A change of any column is another version.
 pub const SCHEMA: u32 = 1;

@@ -129,9 +129,23 @@ impl PartBuilder {
     ///
     /// # Errors
     /// [`ArtifactError::Encode`] for rows of one block that do not fit a table: more than 1 GiB of text.
-    pub fn finish(mut self) -> Result<Part, ArtifactError> {
+    pub fn finish(self) -> Result<Part, ArtifactError> {
+        self.end(false)
+    }
+
+    /// The part for whoever uses it at once: nothing in it is compressed.
+    pub(crate) fn finish_loose(self) -> Result<Part, ArtifactError> {
+        self.end(true)
+    }
+
+    fn end(mut self, loose: bool) -> Result<Part, ArtifactError> {
         self.pending.end_block(&mut self.chunks, true)?;
-        Ok(Part { blocks: self.blocks, chunks: self.chunks.finish()? })
+        Ok(Part { blocks: self.blocks, chunks: self.chunks.finish(loose)? })
+    }
+
+    /// What the rows that are not compressed yet take as text.
+    pub(crate) fn room(&self) -> usize {
+        self.pending.room() + self.chunks.room()
     }
 }
 
@@ -178,19 +192,21 @@ impl Part {
     /// # Errors
     /// [`ArtifactError::Encode`] for more blocks than one part can hold: some ten million.
     pub fn encode(&self) -> Result<Bytes, ArtifactError> {
-        let head = Head { blocks: self.blocks.clone(), chunks: self.chunks.iter().map(Chunk::entry).collect() };
+        let chunks = self.chunks.iter().map(Chunk::written).collect::<Result<Vec<_>, _>>()?;
+        let (chunks, packed): (Vec<_>, Vec<_>) = chunks.into_iter().unzip();
+        let head = Head { blocks: self.blocks.clone(), chunks };
         let head = serde_json::to_vec(&head).map_err(head_error)?;
         let head = pack(&head).map_err(head_error)?;
         let length = u32::try_from(head.len()).map_err(head_error)?;
-        let size = self.chunks.iter().map(|chunk| chunk.packed.len()).sum::<usize>();
+        let size = packed.iter().map(Bytes::len).sum::<usize>();
         let mut bytes = Vec::with_capacity(HEAD + head.len() + size);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&FORMAT.to_le_bytes());
         bytes.extend_from_slice(&[0; 32]);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&head);
-        for chunk in &self.chunks {
-            bytes.extend_from_slice(&chunk.packed);
+        for chunk in &packed {
+            bytes.extend_from_slice(chunk);
         }
         let digest = Digest::of(&bytes[DIGEST.end..]);
         bytes[DIGEST].copy_from_slice(&digest.0);

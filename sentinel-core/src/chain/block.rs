@@ -63,7 +63,8 @@ pub struct Header {
 impl Header {
     /// The SCALE bytes that are hashed.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(160);
+        let digest: usize = self.digest.iter().map(Vec::len).sum();
+        let mut out = Vec::with_capacity(3 * 32 + 2 * 9 + digest);
         out.extend_from_slice(&self.parent_hash.0);
         Compact(self.number).encode_to(&mut out);
         out.extend_from_slice(&self.state_root);
@@ -118,7 +119,7 @@ impl BlockHash {
 
 impl fmt::Display for BlockHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&const_hex::encode_prefixed(self.0))
+        f.pad(const_hex::Buffer::<32, true>::new().format(&self.0))
     }
 }
 

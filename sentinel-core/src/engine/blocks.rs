@@ -18,7 +18,7 @@ use super::best::Best;
 use super::detection::Detection;
 use super::gaps::Gaps;
 use super::gather::{Gathered, Rows};
-use super::run::{OpenWindow, Run};
+use super::run::{OpenWindow, Rest, Run};
 use super::state::{Cursor, PartOf, Quarantined};
 use crate::artifact::datasets::{Dataset, FindingRow, Window};
 use crate::artifact::part::PartBuilder;
@@ -49,6 +49,9 @@ pub(super) struct Blocks {
 /// What was read waits no longer than this to be made safe.
 const PATIENT: Duration = Duration::from_secs(1);
 
+/// What was read takes no more room than this, as text, before it is made safe.
+const ROOM: usize = 16 << 20;
+
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
         let is_best = run.settings.best && !detection.is_empty();
@@ -74,7 +77,9 @@ impl Blocks {
     /// Whether what was collected is worth keeping: for its number, or since blocks come slowly. Half of what a kill may
     /// cost is collected while the other half is made safe.
     fn is_full(&self) -> bool {
-        self.batch.count >= (self.run.settings.batch_size as u64).div_ceil(2) || self.saved.elapsed() >= PATIENT
+        self.batch.count >= (self.run.settings.batch_size as u64).div_ceil(2)
+            || self.batch.part.room() >= ROOM
+            || self.saved.elapsed() >= PATIENT
     }
 
     /// Takes a block: after the one before it, and with what detectors say of it.
@@ -162,14 +167,31 @@ impl Blocks {
     /// Begins to make safe what was collected, beside the reading of what comes next; one batch at a time.
     async fn save(&mut self) -> Result<(), EngineError> {
         self.wait_saved().await?;
+        // The cursor does not overtake what becomes safe with a window.
+        if self.run.seals_rest {
+            self.wait_sealed().await?;
+        }
+        if self.run.seals_rest {
+            return Err(EngineError::Internal { block: self.batch.last });
+        }
+        let Some(saving) = self.take_batch()? else { return Ok(()) };
+        self.saving = Some(beside(saving.run()).boxed());
+        if self.run.settings.batch_size < 2 {
+            self.wait_saved().await?;
+        }
+        Ok(())
+    }
+
+    /// What was collected, with all that is to be done to make it safe; `None` where nothing was.
+    fn take_batch(&mut self) -> Result<Option<Saving>, EngineError> {
         self.saved = Instant::now();
-        let Some(first) = self.batch.first else { return Ok(()) };
+        let Some(first) = self.batch.first else { return Ok(None) };
         let batch = std::mem::take(&mut self.batch);
         let Some(open) = &self.open else { return Err(EngineError::Internal { block: first }) };
         let read = batch.part.blocks().iter().map(|block| block.number);
         let (findings, sinks) = self.detection.take();
         let cursor = |block| Cursor { block, first: self.first, detectors: self.memory() };
-        let saving = Saving {
+        Ok(Some(Saving {
             state: self.run.state.clone(),
             lease: Arc::clone(&self.run.lease),
             window: open.window,
@@ -181,12 +203,7 @@ impl Blocks {
             cursor: batch.newest.map(cursor),
             last: batch.last,
             count: batch.count,
-        };
-        self.saving = Some(beside(saving.run()).boxed());
-        if self.run.settings.batch_size < 2 {
-            self.wait_saved().await?;
-        }
-        Ok(())
+        }))
     }
 
     /// Waits for the batch that is being made safe.
@@ -194,6 +211,19 @@ impl Blocks {
         let Some(saving) = self.saving.take() else { return Ok(()) };
         let internal = |_| EngineError::Internal { block: self.batch.first.unwrap_or_default() };
         let saved = saving.await.map_err(internal)??;
+        self.is_safe(saved);
+        Ok(())
+    }
+
+    /// Waits for the window that is being written.
+    async fn wait_sealed(&mut self) -> Result<(), EngineError> {
+        if let Some(saved) = self.run.sealed().await? {
+            self.is_safe(saved);
+        }
+        Ok(())
+    }
+
+    fn is_safe(&mut self, saved: Saved) {
         if let (Some(part), Some(open)) = (saved.part, &mut self.open) {
             open.parts.push(part);
         }
@@ -208,21 +238,38 @@ impl Blocks {
         }
         self.run.meter.did(saved.count, saved.last);
         self.run.tell();
-        Ok(())
     }
 
     async fn close_window(&mut self, window: Window) -> Result<(), EngineError> {
-        self.flush().await?;
+        let rest = match self.needs_part(window) {
+            true => {
+                self.flush().await?;
+                None
+            }
+            false => {
+                self.wait_saved().await?;
+                self.take_batch()?.and_then(|mut saving| Some(Rest { part: saving.part.take()?, saving }))
+            }
+        };
+        self.wait_sealed().await?;
         let Some(open) = self.open.take().filter(|open| open.window == window) else {
             return Err(EngineError::Internal { block: window.first() });
         };
-        self.run.seal(window, open.parts).await
+        self.run.seal(window, open.parts, rest).await
+    }
+
+    /// Whether what was collected last of a window is to be safe before its artifacts are: where findings wait for that, and
+    /// where a later run adds what is left out now.
+    fn needs_part(&self, window: Window) -> bool {
+        let is_whole = self.run.quarantined.range(window.first()..=window.last()).next().is_none();
+        self.batch.part.is_empty() || !self.detection.is_empty() || !is_whole
     }
 
     /// Saves what is complete, however the run went.
     async fn finish(&mut self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
         let saved = self.wait_saved().await;
-        match outcome.and(saved) {
+        let sealed = self.wait_sealed().await;
+        match outcome.and(saved).and(sealed) {
             Ok(()) => self.flush().await,
             // What was read before the failure is worth keeping; the failure is what is told.
             Err(error @ (EngineError::Storage(_) | EngineError::LostLease { .. } | EngineError::Sink { .. })) => {

@@ -91,7 +91,7 @@ impl EngineBuilder {
                 rate_limit: Duration::ZERO,
                 batch_size: 0,
                 batch_delay: Duration::ZERO,
-                in_flight: 768,
+                in_flight: 1_536,
                 give_up: Some(Duration::from_secs(600)),
                 force: false,
                 best: false,
@@ -163,8 +163,8 @@ impl EngineBuilder {
     }
 
     /// In the modes that read epochs: how many of them are read before a pause. 10; in `apy_backfill` 50. In the others: how
-    /// many blocks a kill may cost, beside those under way, while there is something to catch up with; 512. Half of them
-    /// are made safe while the other half is collected.
+    /// many blocks a kill may cost, beside those under way, while there is something to catch up with; 2,048. Half of them
+    /// are made safe while the other half is collected. What was read for a second, or is large, is made safe before.
     pub fn batch_size(mut self, epochs: usize) -> Self {
         self.batch_size = Some(epochs.max(1));
         self
@@ -176,9 +176,9 @@ impl EngineBuilder {
         self
     }
 
-    /// How many blocks are under way at most; 768. Two thirds of them are read at once, the others may wait for those before
-    /// them. A backfill begins with 64, reads more at once while they come quickly, and fewer while they do not. The source
-    /// sees to it that a node is not asked more than it takes.
+    /// How many blocks are under way at most; 1,536. Two thirds of them are read at once, the others may wait for those before
+    /// them. A backfill begins with 256, reads more at once while they come quickly, and fewer while they do not or are large.
+    /// The source sees to it that a node is not asked more than it takes.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);
         self
@@ -245,7 +245,7 @@ impl EngineBuilder {
             )));
         }
         let (size, delay) = match mode {
-            Mode::Live | Mode::Backfill => (512, Duration::ZERO),
+            Mode::Live | Mode::Backfill => (2_048, Duration::ZERO),
             Mode::FastBackfill => (10, Duration::from_secs(1)),
             Mode::ApyBackfill => (50, Duration::from_millis(500)),
         };

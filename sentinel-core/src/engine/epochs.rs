@@ -10,7 +10,7 @@ use super::gaps::expected;
 use super::patience::{Failure, Outcome};
 use super::run::{Run, Stored, load_parts, stored};
 use super::state::PartOf;
-use super::{EngineError, Job, Mode};
+use super::{EngineError, Head, Job, Mode};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{ApyRow, Dataset, EpochRow, NeuronRow, Window};
 use crate::artifact::part::{Part, PartBuilder};
@@ -40,8 +40,8 @@ struct Planned {
 }
 
 /// Every window of the range, in order; in each, the subnets in batches.
-pub(super) async fn backfill(run: &mut Run, first: u64, last: u64) -> Result<(), EngineError> {
-    let head = run.head;
+pub(super) async fn backfill(run: &mut Run, first: u64, last: u64, head: Head) -> Result<(), EngineError> {
+    let head = head.await?;
     if last > head.number {
         return Err(EngineError::NotFinalized { last, head: head.number });
     }
@@ -128,7 +128,11 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
             run.pause().await;
         }
     }
-    if whole { run.seal(window, open.parts).await } else { Ok(()) }
+    if !whole {
+        return Ok(());
+    }
+    run.sealed().await?;
+    run.seal(window, open.parts, None).await
 }
 
 /// One part of those of all subnets: a block that several had an epoch in stands in each of them, with other rows.

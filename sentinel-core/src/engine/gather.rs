@@ -23,6 +23,8 @@ pub(super) struct Gathered {
     pub(super) timestamp_ms: Option<u64>,
     /// How long it took.
     pub(super) took: Duration,
+    /// How large it is.
+    pub(super) bytes: usize,
     /// The block itself, for detectors.
     pub(super) raw: Option<RawBlock>,
 }
@@ -64,6 +66,7 @@ impl Gatherer {
     /// A block that is there already.
     pub(super) async fn block(&self, block: RawBlock) -> Result<Gathered, Failure> {
         let (at, timestamp_ms, began) = (block.reference(), block.timestamp_ms, Instant::now());
+        let bytes = block.events.len() + block.extrinsics.iter().map(|extrinsic| extrinsic.len()).sum::<usize>();
         let mut rows = Rows::default();
         if self.job.outputs.has_any(&[Dataset::Blocks, Dataset::Extrinsics, Dataset::Events]) {
             rows.of_block = Some(self.rows_of(&block)?);
@@ -71,7 +74,7 @@ impl Gatherer {
         if self.reads_state(&at) {
             Box::pin(self.state(&at, block.timestamp_ms, &mut rows)).await?;
         }
-        Ok(Gathered { at, rows, timestamp_ms, took: began.elapsed(), raw: self.keep_raw.then_some(block) })
+        Ok(Gathered { at, rows, timestamp_ms, took: began.elapsed(), bytes, raw: self.keep_raw.then_some(block) })
     }
 
     fn rows_of(&self, block: &RawBlock) -> Result<BlockRows, Failure> {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::metrics::{counter, gauge};
+use futures::future;
 use tokio::task::JoinHandle;
 
+use super::batch::{Saved, Saving};
 use super::builder::Settings;
 use super::gaps::Missing;
 use super::gather::Gatherer;
@@ -17,10 +19,10 @@ use super::state::{Cursor, PartOf, Quarantined, State};
 use super::{Engine, EngineError, Job, RunReport};
 use crate::artifact::ArtifactError;
 use crate::artifact::datasets::Window;
-use crate::artifact::part::Part;
+use crate::artifact::part::{Part, PartBuilder};
 use crate::artifact::window::{Check, WindowBuilder, WindowManifest};
 use crate::blocking::offload;
-use crate::chain::{BlockHash, BlockId, BlockRef, NetUid};
+use crate::chain::{BlockHash, BlockId, NetUid};
 use crate::metrics;
 use crate::source::{BlockSource, ChainIdentity};
 
@@ -33,8 +35,6 @@ pub(super) struct Run {
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) patience: Arc<Patience>,
     pub(super) identity: ChainIdentity,
-    /// The newest finalized block when it began.
-    pub(super) head: BlockRef,
     pub(super) quarantined: BTreeMap<u64, Quarantined>,
     pub(super) meter: Meter,
     pub(super) report: RunReport,
@@ -42,13 +42,22 @@ pub(super) struct Run {
     pub(super) lease: Arc<Lease>,
     pulse: JoinHandle<()>,
     sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
+    /// Blocks become safe with the window that is being written, or would have, had that not failed.
+    pub(super) seals_rest: bool,
     began: Instant,
 }
 
 /// What sealing a window came to.
-#[derive(Debug)]
 struct Sealed {
     bytes: u64,
+    saved: Option<Saved>,
+}
+
+/// Blocks of a window that are in none of its parts: they become safe with its artifacts.
+pub(super) struct Rest {
+    pub(super) part: PartBuilder,
+    /// What is to be done then.
+    pub(super) saving: Saving,
 }
 
 /// A window that is being filled.
@@ -144,15 +153,20 @@ struct Sealing {
     identity: ChainIdentity,
     window: Window,
     left_out: Vec<u64>,
+    rest: Option<Rest>,
 }
 
 impl Sealing {
-    async fn run(self, parts: Vec<Part>) -> Result<Sealed, EngineError> {
-        let Self { state, job, identity, window, left_out } = self;
+    async fn run(self, mut parts: Vec<Part>) -> Result<Sealed, EngineError> {
+        let Self { state, job, identity, window, left_out, rest } = self;
+        let (rest, saving) = rest.map(|rest| (rest.part, rest.saving)).unzip();
         let outputs = job.artifacts()?;
         let complete = left_out.is_empty();
         let network = job.network.clone();
         let sealed = offload(move || {
+            if let Some(rest) = rest {
+                parts.push(rest.finish_loose()?);
+            }
             let parts = if job.mode.reads_blocks() { parts } else { vec![super::epochs::merged(&parts)?] };
             let mut builder = WindowBuilder::new(&network, &identity, &outputs, window);
             parts.into_iter().for_each(|part| builder.add(part));
@@ -165,21 +179,36 @@ impl Sealing {
         fail::fail_point!("engine::after_data");
         sealed.store_manifest(&**state.storage()).await?;
         fail::fail_point!("engine::after_manifest");
-        // What was left out may be read by a later run, which then needs the rest.
+        let saved = match saving {
+            Some(saving) => Some(saving.run().await?),
+            None => None,
+        };
+        // What was left out may be read by a later run, which then needs the others.
         if complete {
             state.drop_parts(window).await?;
         }
-        Ok(Sealed { bytes: sealed.size() })
+        Ok(Sealed { bytes: sealed.size(), saved })
     }
 }
 
 impl Run {
     /// Takes the lease, and reads what is known of the job.
-    pub(super) async fn open(engine: &Engine, identity: ChainIdentity, head: BlockRef) -> Result<Self, EngineError> {
+    pub(super) async fn open(engine: &Engine) -> Result<Self, EngineError> {
         let job = Arc::clone(&engine.job);
         let state = State::new(Arc::clone(&engine.storage), job.folder()?);
-        let lease = Arc::new(Lease::take(&state).await?);
-        let quarantined = state.quarantined().await?;
+        let (identity, lease) = future::join(engine.source.identity(), Lease::take(&state)).await;
+        let lease = Arc::new(lease?);
+        let known = async {
+            let identity = identity.map_err(EngineError::Start)?;
+            Ok::<_, EngineError>((identity, state.quarantined().await?))
+        };
+        let (identity, quarantined) = match known.await {
+            Ok(known) => known,
+            Err(error) => {
+                give_back(lease).await;
+                return Err(error);
+            }
+        };
         let settings = engine.settings.clone();
         let patience = Arc::new(Patience::new(settings.give_up, settings.stop.clone()));
         let gatherer = Arc::new(Gatherer::new(
@@ -198,7 +227,6 @@ impl Run {
             gatherer,
             patience,
             identity,
-            head,
             quarantined,
             meter: Meter::new(None),
             report,
@@ -206,6 +234,7 @@ impl Run {
             lease,
             pulse,
             sealing: None,
+            seals_rest: false,
             began: Instant::now(),
         })
     }
@@ -250,32 +279,40 @@ impl Run {
         self.lease.check().await
     }
 
-    /// Writes the artifacts of a window, beside the reading of the next one.
-    pub(super) async fn seal(&mut self, window: Window, parts: Vec<Part>) -> Result<(), EngineError> {
-        self.sealed().await?;
+    /// Writes the artifacts of a window, beside the reading of the next one; the one before was [waited
+    /// for](Self::sealed).
+    pub(super) async fn seal(
+        &mut self,
+        window: Window,
+        parts: Vec<Part>,
+        rest: Option<Rest>,
+    ) -> Result<(), EngineError> {
         self.still_ours().await?;
         let left_out: Vec<u64> =
             self.quarantined.range(window.first()..=window.last()).map(|(block, _)| *block).collect();
+        self.seals_rest = rest.is_some();
         let work = Sealing {
             state: self.state.clone(),
             job: Arc::clone(&self.job),
             identity: self.identity.clone(),
             window,
             left_out,
+            rest,
         };
         self.sealing = Some(tokio::spawn(work.run(parts)));
         Ok(())
     }
 
-    /// Waits for the window that is being written.
-    pub(super) async fn sealed(&mut self) -> Result<(), EngineError> {
-        let Some(task) = self.sealing.take() else { return Ok(()) };
+    /// Waits for the window that is being written; gives what became safe with it.
+    pub(super) async fn sealed(&mut self) -> Result<Option<Saved>, EngineError> {
+        let Some(task) = self.sealing.take() else { return Ok(None) };
         let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
+        self.seals_rest = false;
         self.report.windows_written += 1;
         self.report.bytes_written += sealed.bytes;
         counter!(metrics::WINDOWS).increment(1);
         counter!(metrics::ARTIFACT_BYTES).increment(sealed.bytes);
-        Ok(())
+        Ok(sealed.saved)
     }
 
     pub(super) fn tell(&mut self) {
@@ -287,7 +324,7 @@ impl Run {
 
     /// Ends the run, however it went.
     pub(super) async fn close(mut self, outcome: Result<(), EngineError>) -> (RunReport, Result<(), EngineError>) {
-        let sealed = self.sealed().await;
+        let sealed = self.sealed().await.map(drop);
         self.pulse.abort();
         let outcome = outcome.and(sealed);
         self.report.quarantined = self.quarantined.keys().copied().collect();
@@ -298,13 +335,19 @@ impl Run {
         let Self { lease, report, pulse, .. } = self;
         // The task holds the lease, too, until it is gone.
         let _ = pulse.await;
-        if let (Ok(lease), false) = (Arc::try_unwrap(lease), matches!(outcome, Err(EngineError::LostLease { .. }))) {
-            // A lease that cannot be given back runs out.
-            if let Err(error) = lease.give_back().await {
-                tracing::debug!(%error, "the lease stays until it has run out");
-            }
+        if !matches!(outcome, Err(EngineError::LostLease { .. })) {
+            give_back(lease).await;
         }
         (report, outcome)
+    }
+}
+
+/// Gives a lease back that nobody else uses any more; one that cannot be given back runs out.
+async fn give_back(lease: Arc<Lease>) {
+    if let Ok(lease) = Arc::try_unwrap(lease)
+        && let Err(error) = lease.give_back().await
+    {
+        tracing::debug!(%error, "the lease stays until it has run out");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod follow;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -195,10 +196,10 @@ impl BlockSource for FallbackSource {
         inner.either(number, inner.live.block(id), inner.archive.block(id)).await
     }
 
-    async fn prepare(&self, first: u64) {
-        match self.inner.is_old(first) {
-            true => self.inner.archive.prepare(first).await,
-            false => self.inner.live.prepare(first).await,
+    async fn prepare(&self, blocks: RangeInclusive<u64>) {
+        match self.inner.is_old(*blocks.start()) {
+            true => self.inner.archive.prepare(blocks).await,
+            false => self.inner.live.prepare(blocks).await,
         }
     }
 

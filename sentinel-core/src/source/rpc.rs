@@ -29,6 +29,7 @@ mod stats;
 mod tls;
 mod wire;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,7 +48,7 @@ use self::stats::Counter;
 use self::wire::Params;
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
-use crate::decode::Runtime;
+use crate::decode::{Runtime, storage_prefix};
 
 pub use self::options::{RetryBudget, RpcOptions};
 pub use self::runtimes::RuntimeCache;
@@ -84,6 +85,8 @@ struct Inner {
     heights: Heights,
     /// What is read of the state of every block.
     block_keys: [Bytes; 3],
+    /// `System.Number`: whose state it is.
+    number_key: Bytes,
     identity: OnceCell<ChainIdentity>,
     head_regressions: Counter,
     stalls: Counter,
@@ -138,6 +141,7 @@ impl RpcSource {
             headers: Recent::new(),
             heights: Heights::default(),
             block_keys: blocks::block_keys(),
+            number_key: Bytes::copy_from_slice(&storage_prefix("System", "Number")),
             identity: OnceCell::new(),
             head_regressions: Counter::default(),
             stalls: Counter::default(),
@@ -204,9 +208,10 @@ impl Inner {
     }
 
     /// Asks for hashes and runtime of the blocks from `first` on.
-    async fn prepare(&self, first: u64) -> Result<(), SourceError> {
+    async fn prepare(&self, blocks: RangeInclusive<u64>) -> Result<(), SourceError> {
+        let first = *blocks.start();
         anywhere!(self.pool, Some(first), |ask| async {
-            let Some([parent_hash, hash]) = self.heights.prepare(ask, first).await? else { return Ok(()) };
+            let Some([parent_hash, hash]) = self.heights.prepare(ask, blocks.clone()).await? else { return Ok(()) };
             let block = BlockRef { number: first, hash, parent_hash };
             self.runtimes.prepare(ask, &blocks::parent_of(&block), self.upgrade(ask, &block)).await
         })
@@ -239,8 +244,9 @@ impl BlockSource for RpcSource {
         self.inner.block(id).await
     }
 
-    async fn prepare(&self, first: u64) {
-        if let Err(error) = self.inner.prepare(first).await {
+    async fn prepare(&self, blocks: RangeInclusive<u64>) {
+        let first = *blocks.start();
+        if let Err(error) = self.inner.prepare(blocks).await {
             tracing::debug!(first, %error, "nothing was read ahead");
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::record::record;
-use super::text::JsonText;
+use super::text::{ItemId, JsonText, Word};
 use crate::artifact::raw::Digest;
 use crate::chain::{AccountId, BlockHash, NetUid};
 
@@ -39,15 +39,15 @@ record! {
         /// Its time.
         timestamp_ms: Option<u64>,
         /// `<block>-<index>`, the index of four digits or more.
-        id: String,
+        id: ItemId,
         /// Its place in the block.
         index: u32,
         /// blake2b-256 of its bytes.
         extrinsic_hash: Digest,
         /// The pallet called.
-        call_module: Option<String>,
+        call_module: Option<Word>,
         /// The function called.
-        call_function: Option<String>,
+        call_function: Option<Word>,
         /// Who signed; null for nobody, and for signers that are no account.
         address: Option<AccountId>,
         /// The signer's count of extrinsics before this one.
@@ -79,7 +79,7 @@ record! {
         /// Its time.
         timestamp_ms: Option<u64>,
         /// `<block>-<index>`, the index of four digits or more.
-        id: String,
+        id: ItemId,
         /// Its place among the events of the block.
         index: u32,
         /// `Initialization`, `ApplyExtrinsic` or `Finalization`.
@@ -87,9 +87,9 @@ record! {
         /// The extrinsic that it belongs to; null in the other phases.
         extrinsic_idx: Option<u32>,
         /// The pallet.
-        module_id: String,
+        module_id: Word,
         /// The event.
-        event_id: String,
+        event_id: Word,
         /// Its fields; null for none.
         attributes: Option<JsonText>,
         /// What it can be looked up by, each `0x` and 64 hex digits; null for nothing.

@@ -1,16 +1,17 @@
 //! From the type of a field to its column in Arrow and back.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, PrimitiveBuilder};
+use arrow_array::builder::{ListBuilder, PrimitiveBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
 use arrow_schema::{DataType, Field};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::JsonText;
+use super::text::{ItemId, JsonText, Word};
 use crate::artifact::raw::Digest;
 use crate::chain::{AccountId, BlockHash, NetUid};
 
@@ -18,9 +19,15 @@ use crate::chain::{AccountId, BlockHash, NetUid};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digits(pub u128);
 
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 impl Serialize for Digits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.collect_str(self)
     }
 }
 
@@ -220,43 +227,62 @@ text! {
     String: String::as_str, str::to_owned;
     Cow<'static, str>: |word: &Cow<'static, str>| -> &str { word }, |text: &str| Cow::Owned(text.to_owned());
     JsonText: JsonText::as_str, JsonText::trusted;
+    Word: Word::as_str, Word::from;
 }
 
-/// Types that are text, or a number, in columns.
-macro_rules! like {
-    ($($ty:ty as $plain:ty: $to:expr, $from:expr);* $(;)?) => {$(
+impl Value for NetUid {
+    fn kind() -> DataType {
+        <u16 as Value>::kind()
+    }
+
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+        Arc::new(values.map(|netuid| netuid.map(|netuid| netuid.0)).collect::<PrimitiveArray<UInt16Type>>())
+    }
+
+    fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
+        Ok(<u16 as Value>::values(column)?.into_iter().map(|netuid| netuid.map(Self)).collect())
+    }
+}
+
+/// Types that are in columns as they are displayed.
+macro_rules! shown {
+    ($($ty:ty: $what:literal, $from:expr);* $(;)?) => {$(
         impl Value for $ty {
             fn kind() -> DataType {
-                <$plain as Value>::kind()
+                DataType::Utf8
             }
 
             fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
-                let plain: Vec<Option<$plain>> = values.map(|value| value.map($to)).collect();
-                <$plain as Value>::column(plain.iter().map(Option::as_ref))
+                let mut column = StringBuilder::new();
+                for value in values {
+                    let Some(value) = value else {
+                        column.append_null();
+                        continue;
+                    };
+                    // It is written to memory, where nothing fails.
+                    let _ = write!(column, "{value}");
+                    column.append_value("");
+                }
+                Arc::new(column.finish())
             }
 
             fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
-                <$plain as Value>::values(column)?.into_iter().map(|value| value.map($from).transpose()).collect()
+                let parse = |text: &str| {
+                    let wrong = || format!("{:?} in it is no {}", shortened(text), $what);
+                    $from(text).ok_or_else(wrong)
+                };
+                column.as_string::<i32>().iter().map(|text| text.map(parse).transpose()).collect()
             }
         }
     )*};
 }
 
-like! {
-    NetUid as u16: |netuid| netuid.0, |raw| Ok(Self(raw));
-    AccountId as String: Self::to_ss58, |text: String| {
-        Self::from_ss58(&text).map_err(|error| format!("{:?} in it is no account: {error}", shortened(&text)))
-    };
-    BlockHash as String: BlockHash::to_string, |text: String| {
-        Self::from_hex(&text).ok_or_else(|| format!("{:?} in it is no hash", shortened(&text)))
-    };
-    Digest as String: Digest::to_string, |text: String| {
-        let hash = BlockHash::from_hex(&text).ok_or_else(|| format!("{:?} in it is no hash", shortened(&text)))?;
-        Ok(Self(hash.0))
-    };
-    Digits as String: |digits: &Digits| digits.0.to_string(), |text: String| {
-        text.parse().map(Self).map_err(|_| format!("{:?} in it is no integer of up to 128 bits", shortened(&text)))
-    };
+shown! {
+    AccountId: "account", |text| Self::from_ss58(text).ok();
+    BlockHash: "hash", Self::from_hex;
+    Digest: "hash", |text| BlockHash::from_hex(text).map(|hash| Self(hash.0));
+    Digits: "integer of up to 128 bits", |text: &str| text.parse().map(Self).ok();
+    ItemId: "`<block>-<index>`", |text: &str| text.parse().ok();
 }
 
 /// Enough of a text to know it by.

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Dataset;
 use super::block_rows::{BlockRow, EventRow, ExtrinsicRow, FindingRow};
-use super::text::JsonText;
+use super::text::{ItemId, JsonText, Words};
 use crate::artifact::raw::Digest;
 use crate::chain::{NetUid, blake2_256_all};
 use crate::decode::{
@@ -44,13 +45,15 @@ pub struct BlockReader {
     extrinsics: bool,
     events: bool,
     writer: JsonWriter,
+    words: Words,
 }
 
 impl BlockReader {
     /// A reader of these datasets; the block itself is always read, and those that are not of its bytes are none of its
     /// business.
     pub fn new(datasets: impl IntoIterator<Item = Dataset>) -> Self {
-        let mut reader = Self { extrinsics: false, events: false, writer: JsonWriter::new(JsonOptions::default()) };
+        let writer = JsonWriter::new(JsonOptions::default());
+        let mut reader = Self { extrinsics: false, events: false, writer, words: Words::default() };
         for dataset in datasets {
             reader.extrinsics |= dataset == Dataset::Extrinsics;
             reader.events |= dataset == Dataset::Events;
@@ -88,7 +91,7 @@ impl BlockReader {
             self.writer.clear();
             let mut row = ExtrinsicRow::bare(block, at, Digest(hash));
             match (extrinsic, index.columns(at, &mut self.writer)) {
-                (Ok(extrinsic), Some(columns)) => row.fill(extrinsic, columns, &self.writer),
+                (Ok(extrinsic), Some(columns)) => row.fill(extrinsic, columns, &self.writer, &mut self.words),
                 (Err(error), _) => row.decode_error = Some(error.to_string()),
                 (Ok(_), None) => {}
             }
@@ -98,7 +101,20 @@ impl BlockReader {
     }
 
     fn events(&mut self, block: &RawBlock, index: &BlockIndex<'_, '_>) -> Result<Vec<EventRow>, DecodeError> {
-        index.events().iter().map(|event| EventRow::of(block, event, &mut self.writer)).collect()
+        let mut attributes = Vec::with_capacity(index.events().len());
+        self.writer.clear();
+        for event in index.events() {
+            let start = self.writer.as_bytes().len();
+            event.append_attributes(&mut self.writer)?;
+            attributes.push(start..self.writer.as_bytes().len());
+        }
+        // A writer of JSON writes text; all of a block are one.
+        let text: Arc<str> = String::from_utf8_lossy(self.writer.as_bytes()).into();
+        let rows = index.events().iter().zip(attributes).map(|(event, own)| {
+            let attributes = (&text[own.clone()] != "null").then(|| JsonText::part(&text, own));
+            EventRow::of(block, event, attributes, &mut self.words)
+        });
+        Ok(rows.collect())
     }
 }
 
@@ -125,7 +141,7 @@ impl ExtrinsicRow {
         Self {
             block: number,
             timestamp_ms: block.timestamp_ms,
-            id: id(number, count(at)),
+            id: ItemId { block: number, index: count(at) },
             index: count(at),
             extrinsic_hash,
             call_module: None,
@@ -148,9 +164,10 @@ impl ExtrinsicRow {
         extrinsic: &Extrinsic<'_, '_>,
         columns: Result<ExtrinsicColumns, DecodeError>,
         writer: &JsonWriter,
+        words: &mut Words,
     ) {
-        self.call_module = Some(extrinsic.pallet().to_owned());
-        self.call_function = Some(extrinsic.name().to_owned());
+        self.call_module = Some(words.of(extrinsic.pallet()));
+        self.call_function = Some(words.of(extrinsic.name()));
         self.address = extrinsic.signer();
         self.nonce = extrinsic.nonce();
         self.tip = extrinsic.tip().and_then(|tip| u64::try_from(tip).ok());
@@ -176,32 +193,29 @@ impl ExtrinsicRow {
 }
 
 impl EventRow {
-    fn of(block: &RawBlock, event: &EventRecord<'_, '_>, writer: &mut JsonWriter) -> Result<Self, DecodeError> {
+    fn of(block: &RawBlock, event: &EventRecord<'_, '_>, attributes: Option<JsonText>, words: &mut Words) -> Self {
         let number = block.header.header.number;
         let (phase, extrinsic_idx) = match event.phase() {
             Phase::ApplyExtrinsic(at) => ("ApplyExtrinsic", Some(at)),
             Phase::Finalization => ("Finalization", None),
             Phase::Initialization => ("Initialization", None),
         };
-        writer.clear();
-        event.append_attributes(writer)?;
-        let attributes = (writer.as_bytes() != b"null").then(|| json(writer.as_bytes()));
         let topics = (event.topics().len() > 0).then(|| {
             let topics = event.topics().map(|topic| serde_json::Value::from(const_hex::encode_prefixed(topic)));
             JsonText::of(&topics.collect())
         });
-        Ok(Self {
+        Self {
             block: number,
             timestamp_ms: block.timestamp_ms,
-            id: id(number, event.position()),
+            id: ItemId { block: number, index: event.position() },
             index: event.position(),
             phase: Cow::Borrowed(phase),
             extrinsic_idx,
-            module_id: event.pallet().to_owned(),
-            event_id: event.name().to_owned(),
+            module_id: words.of(event.pallet()),
+            event_id: words.of(event.name()),
             attributes,
             topics,
-        })
+        }
     }
 }
 
@@ -240,16 +254,4 @@ fn json(bytes: &[u8]) -> JsonText {
 /// A block has fewer than four billion of anything: its bytes are fewer.
 fn count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// `<block>-<index>`.
-fn id(block: u64, index: u32) -> String {
-    let mut digits = itoa::Buffer::new();
-    let mut id = String::with_capacity(16);
-    id.push_str(digits.format(block));
-    id.push('-');
-    let index = digits.format(index);
-    id.extend(std::iter::repeat_n('0', 4_usize.saturating_sub(index.len())));
-    id.push_str(index);
-    id
 }

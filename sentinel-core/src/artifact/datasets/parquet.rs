@@ -19,7 +19,7 @@ use super::{Dataset, Row, SCHEMA, batch, encode_error, sorted};
 use crate::artifact::raw::limits;
 use crate::artifact::{ArtifactError, NetworkWord};
 
-const ZSTD_LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 1;
 
 /// Rows of a row group, and of what is handed over at once.
 const GROUP_ROWS: usize = 131_072;

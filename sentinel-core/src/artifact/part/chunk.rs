@@ -36,8 +36,13 @@ pub(in crate::artifact) struct Chunk {
     pub(in crate::artifact) netuid: Option<NetUid>,
     /// The first and the last block that has rows in it.
     blocks: (u64, u64),
-    unpacked: usize,
-    pub(super) packed: Bytes,
+    content: Content,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Content {
+    Tables(Vec<RecordBatch>),
+    Packed { bytes: Bytes, unpacked: usize },
 }
 
 /// What the head of a part says of a chunk.
@@ -53,12 +58,23 @@ pub(super) struct Entry {
 impl Chunk {
     pub(super) fn new(entry: Entry, packed: Bytes) -> Self {
         let Entry { dataset, netuid, blocks, unpacked, size: _ } = entry;
-        Self { dataset, netuid, blocks, unpacked, packed }
+        Self { dataset, netuid, blocks, content: Content::Packed { bytes: packed, unpacked } }
     }
 
-    pub(super) fn entry(&self) -> Entry {
-        let size = self.packed.len() as u64;
-        Entry { dataset: self.dataset, netuid: self.netuid, blocks: self.blocks, unpacked: self.unpacked, size }
+    /// As it is written: what the head says of it, and its bytes.
+    pub(super) fn written(&self) -> Result<(Entry, Bytes), ArtifactError> {
+        let (packed, unpacked) = match &self.content {
+            Content::Packed { bytes, unpacked } => (bytes.clone(), *unpacked),
+            Content::Tables(tables) => packed(self.dataset, tables)?,
+        };
+        let Self { dataset, netuid, blocks, .. } = *self;
+        Ok((Entry { dataset, netuid, blocks, unpacked, size: packed.len() as u64 }, packed))
+    }
+
+    /// The same, compressed.
+    fn pack(self) -> Result<Self, ArtifactError> {
+        let (entry, packed) = self.written()?;
+        Ok(Self::new(entry, packed))
     }
 
     /// Whether it may hold rows of some of these blocks.
@@ -69,7 +85,10 @@ impl Chunk {
     /// Its tables, one after the other.
     pub(in crate::artifact) fn tables(&self) -> Result<Vec<RecordBatch>, ArtifactError> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| encode_error(self.dataset, error);
-        let bytes = unpack(&self.packed, self.unpacked).map_err(|error| failed(error.into()))?;
+        let bytes = match &self.content {
+            Content::Tables(tables) => return Ok(tables.clone()),
+            Content::Packed { bytes, unpacked } => unpack(bytes, *unpacked).map_err(|error| failed(error.into()))?,
+        };
         let mut buffer = Buffer::from_vec(bytes);
         let mut decoder = StreamDecoder::new();
         let mut tables = Vec::new();
@@ -112,17 +131,25 @@ impl Chunks {
         open.rows += table.num_rows();
         open.room += room;
         open.tables.push(table);
-        if open.rows >= CHUNK_ROWS || open.room >= CHUNK_ROOM {
-            self.closed.extend(std::mem::take(open).close(dataset, netuid)?);
+        if (open.rows >= CHUNK_ROWS || open.room >= CHUNK_ROOM)
+            && let Some(chunk) = std::mem::take(open).close(dataset, netuid)
+        {
+            self.closed.push(chunk.pack()?);
         }
         Ok(())
     }
 
-    /// All chunks; those of one dataset and subnet in the order of their rows.
-    pub(super) fn finish(self) -> Result<Vec<Chunk>, ArtifactError> {
+    /// What the rows that are not compressed yet take as text.
+    pub(super) fn room(&self) -> usize {
+        self.open.values().map(|open| open.room).sum()
+    }
+
+    /// All chunks; those of one dataset and subnet in the order of their rows. Loose ones take more room, and less time.
+    pub(super) fn finish(self, loose: bool) -> Result<Vec<Chunk>, ArtifactError> {
         let mut chunks = self.closed;
         for ((dataset, netuid), open) in self.open {
-            chunks.extend(open.close(dataset, netuid)?);
+            let Some(chunk) = open.close(dataset, netuid) else { continue };
+            chunks.push(if loose { chunk } else { chunk.pack()? });
         }
         chunks.sort_by_key(|chunk| (chunk.dataset, chunk.netuid));
         Ok(chunks)
@@ -130,21 +157,26 @@ impl Chunks {
 }
 
 impl Open {
-    fn close(self, dataset: Dataset, netuid: Option<NetUid>) -> Result<Option<Chunk>, ArtifactError> {
-        let Some(blocks) = self.blocks else { return Ok(None) };
-        let write = || -> Result<Vec<u8>, ArrowError> {
-            let schema = dataset.schema();
-            let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
-            match self.tables.as_slice() {
-                [one] => writer.write(one)?,
-                several => writer.write(&concat_batches(&schema, several)?)?,
-            }
-            writer.into_inner()
-        };
-        let bytes = write().map_err(|error| encode_error(dataset, error))?;
-        let packed = pack(&bytes).map_err(|error| encode_error(dataset, error))?;
-        Ok(Some(Chunk { dataset, netuid, blocks, unpacked: bytes.len(), packed: packed.into() }))
+    fn close(self, dataset: Dataset, netuid: Option<NetUid>) -> Option<Chunk> {
+        let Self { tables, blocks, .. } = self;
+        Some(Chunk { dataset, netuid, blocks: blocks?, content: Content::Tables(tables) })
     }
+}
+
+/// Tables of one dataset as one, compressed, and how large they are.
+fn packed(dataset: Dataset, tables: &[RecordBatch]) -> Result<(Bytes, usize), ArtifactError> {
+    let write = || -> Result<Vec<u8>, ArrowError> {
+        let schema = dataset.schema();
+        let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+        match tables {
+            [one] => writer.write(one)?,
+            several => writer.write(&concat_batches(&schema, several)?)?,
+        }
+        writer.into_inner()
+    };
+    let bytes = write().map_err(|error| encode_error(dataset, error))?;
+    let packed = pack(&bytes).map_err(|error| encode_error(dataset, error))?;
+    Ok((packed.into(), bytes.len()))
 }
 
 thread_local! {

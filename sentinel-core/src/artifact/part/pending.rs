@@ -77,6 +77,11 @@ macro_rules! pending {
                 $(self.$field.end_block(chunks, is_last)?;)+
                 Ok(())
             }
+
+            /// What they take as text.
+            pub(super) fn room(&self) -> usize {
+                [$(self.$field.room),+].iter().sum()
+            }
         }
 
         $(impl Kept for $row {

@@ -233,7 +233,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&const_hex::encode_prefixed(self.0))
+        f.write_str(const_hex::Buffer::<32, true>::new().format(&self.0))
     }
 }
 

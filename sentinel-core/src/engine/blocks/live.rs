@@ -8,10 +8,10 @@ use futures::FutureExt;
 use futures::stream::StreamExt;
 use tokio::time::MissedTickBehavior;
 
-use super::super::EngineError;
 use super::super::best::Tip;
 use super::super::patience::Outcome;
 use super::super::run::load_parts;
+use super::super::{EngineError, Head};
 use super::Blocks;
 use crate::artifact::datasets::Window;
 use crate::chain::Finality;
@@ -26,8 +26,8 @@ pub(in super::super) const LOOK: Duration = Duration::from_secs(5);
 
 impl Blocks {
     /// Follows the chain until it is stopped.
-    pub(in super::super) async fn live(&mut self) -> Result<(), EngineError> {
-        let head = self.run.head;
+    pub(in super::super) async fn live(&mut self, head: Head) -> Result<(), EngineError> {
+        let head = head.await?;
         let from = match self.run.state.cursor().await? {
             Some(cursor) => {
                 self.run.check_cursor(&cursor).await?;

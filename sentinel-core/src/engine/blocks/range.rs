@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::time::Instant;
 
-use super::super::EngineError;
 use super::super::ahead::Ahead;
 use super::super::gather::Gathered;
 use super::super::patience::Outcome;
 use super::super::run::{OpenWindow, Stored, load_parts, stored};
 use super::super::throttle::Throttle;
+use super::super::{EngineError, Head};
 use super::Blocks;
 use crate::artifact::datasets::Window;
 
@@ -41,12 +41,8 @@ const MOST_WAITING: usize = 32;
 
 impl Blocks {
     /// Every considered block of the range, in order.
-    pub(in super::super) async fn backfill(&mut self, first: u64, last: u64) -> Result<(), EngineError> {
+    pub(in super::super) async fn backfill(&mut self, first: u64, last: u64, head: Head) -> Result<(), EngineError> {
         self.first = first;
-        let head = self.run.head;
-        if last > head.number {
-            return Err(EngineError::NotFinalized { last, head: head.number });
-        }
         if let Some(cursor) = self.run.state.cursor().await? {
             self.run.check_cursor(&cursor).await?;
             self.detection.restore(&cursor.detectors);
@@ -55,11 +51,20 @@ impl Blocks {
         self.run.meter.set_total(last - first + 1);
         let parts = self.run.state.windows().await?;
         let steps = self.steps(first, last, parts).boxed();
-        let outcome = self.follow_steps(steps).await;
+        let is_final = async move {
+            let head = head.await?.number;
+            if last > head { Err(EngineError::NotFinalized { last, head }) } else { Ok(()) }
+        };
+        let outcome = self.follow_steps(steps, is_final).await;
         self.finish(outcome).await
     }
 
-    async fn follow_steps(&mut self, steps: BoxStream<'static, Result<Step, EngineError>>) -> Result<(), EngineError> {
+    /// Reading begins before it is known that all of it is final; nothing is done with what is read until then.
+    async fn follow_steps(
+        &mut self,
+        steps: BoxStream<'static, Result<Step, EngineError>>,
+        is_final: impl Future<Output = Result<(), EngineError>>,
+    ) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
         let in_flight = if limited { 1 } else { self.run.settings.in_flight };
         let waiting = (in_flight / 8).min(MOST_WAITING);
@@ -78,13 +83,16 @@ impl Blocks {
                         Step::Open(window) => Done::Opened(window),
                         Step::Close(window) => Done::Closed(window),
                         Step::Block(number) => {
-                            let _turn = throttle.turn().await;
+                            let mut turn = throttle.turn().await;
                             pace.wait().await;
                             let work = async move {
                                 patience.attempt(number, || gatherer.at_height(number)).await.map(Box::new)
                             };
                             let block =
                                 tokio::spawn(work).await.map_err(|_| EngineError::Internal { block: number })?;
+                            if let Ok(block) = &block {
+                                turn.has(block.bytes);
+                            }
                             Done::Block(number, block)
                         }
                     })
@@ -93,6 +101,7 @@ impl Blocks {
             // What waits was read too: a kill costs no more than a batch and what is under way.
             .buffered(in_flight.saturating_sub(waiting + 1).max(1));
         let mut done = Ahead::of(done, waiting);
+        is_final.await?;
         while let Some(step) = done.next().await {
             match step? {
                 Done::Skipped(window) => {

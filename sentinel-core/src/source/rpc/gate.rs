@@ -18,7 +18,7 @@ use self::meter::Meter;
 use self::trial::{Bounds, Trial, Verdict};
 
 /// How many are under way at once at first.
-const START: usize = 128;
+const START: usize = 256;
 /// What a good answer adds to the number at once before the first cut.
 const FREELY_WIDER: f64 = 2.0;
 /// What is left of the number at once after an answer that came too late, or "too many requests".

@@ -1,10 +1,12 @@
 //! The hashes of finalized heights, asked for in lists by whoever reads along the chain.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -18,9 +20,15 @@ const LIST: u64 = 256;
 /// Lists that are kept: more than the blocks that anybody reads at once.
 const KEPT: usize = 16;
 
-/// What was asked for before it was known what is final is believed where that turns out soon, and as many blocks below it
+/// Lists that are asked for at once by whoever begins to read.
+const FIRST_LISTS: u64 = 3;
+
+/// What was asked for before it was known what is final is kept where that turns out soon, and as many blocks below it
 /// as a list has: they were final then, too.
 const SOON: Duration = Duration::from_secs(60);
+
+/// Until then it is as good as an answer that took its time.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A list, empty where it was not asked for yet.
 type Hashes = Arc<OnceCell<Vec<BlockHash>>>;
@@ -33,7 +41,10 @@ pub(super) struct Heights {
     last: AtomicU64,
     /// By the first height divided by [`LIST`], the newest used at the back.
     lists: Mutex<VecDeque<(u64, Hashes)>>,
-    early: Mutex<Option<Early>>,
+    /// What came before it was known what is final.
+    early: Mutex<Vec<Early>>,
+    /// Somebody asks for them; the others wait for that.
+    preparing: tokio::sync::Mutex<()>,
 }
 
 /// A list that came before it was known what is final.
@@ -51,20 +62,36 @@ impl Heights {
         self.take_early();
     }
 
-    /// Asks for the hashes from `first` on, for whoever will read along the chain; gives those of the block before it and of
-    /// itself.
-    pub(super) async fn prepare(&self, ask: Ask<'_>, first: u64) -> Result<Option<[BlockHash; 2]>, SourceError> {
-        let (list, asked) = (first / LIST, Instant::now());
-        let (before, last) = (first.wrapping_sub(1), (list * LIST).saturating_add(LIST - 1));
-        if first == 0 || u32::try_from(last).is_err() || ask.node.manners.no_lists() {
+    /// Asks for the hashes of the first of some blocks, for whoever will read along the chain; gives those of the block before
+    /// them and of the first.
+    pub(super) async fn prepare(
+        &self,
+        ask: Ask<'_>,
+        blocks: RangeInclusive<u64>,
+    ) -> Result<Option<[BlockHash; 2]>, SourceError> {
+        let _preparing = self.preparing.lock().await;
+        let (first, asked) = (*blocks.start(), Instant::now());
+        let (list, last) = (first / LIST, (first / LIST + (FIRST_LISTS - 1)).min(blocks.end() / LIST));
+        let is_height = u32::try_from(last.saturating_mul(LIST).saturating_add(LIST)).is_ok();
+        if first == 0 || blocks.is_empty() || !is_height || ask.node.manners.no_lists() {
             return Ok(None);
         }
+        // The block before may be of the list before.
+        let before = first - 1;
         let start = before.min(list * LIST);
-        let Some(hashes) = ask.hashes_at(start..=last).await? else { return Ok(None) };
+        let lists = (list..=last).map(|of| {
+            let from = if of == list { start } else { of * LIST };
+            ask.hashes_at(from..=of * LIST + (LIST - 1))
+        });
+        let mut lists = future::join_all(lists).await.into_iter();
+        let Some(hashes) = lists.next().transpose()?.flatten() else { return Ok(None) };
         let at = |number: u64| hashes.get((number - start) as usize).copied();
         let pair = at(before).zip(at(first)).map(|(before, first)| [before, first]);
         let hashes = hashes.get((list * LIST - start) as usize..).unwrap_or_default().to_vec();
-        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = Some(Early { list, hashes, asked });
+        // A failure of the others shows when they are needed.
+        let others = lists.map_while(|hashes| hashes.ok().flatten());
+        let early = (list..).zip([hashes].into_iter().chain(others));
+        *self.early() = early.map(|(list, hashes)| Early { list, hashes, asked }).collect();
         self.last.store(first + 1, Ordering::Relaxed);
         self.take_early();
         Ok(pair)
@@ -73,15 +100,23 @@ impl Heights {
     /// Keeps what came early once it is known what is final.
     fn take_early(&self) {
         let finalized = self.finalized.load(Ordering::Relaxed);
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
         if finalized == 0 {
             return;
         }
-        let Some(Early { list, hashes, asked }) = early.take() else { return };
-        if asked.elapsed() <= SOON && hashes.len() as u64 == LIST && (list + 2) * LIST <= finalized + 1 {
-            // Whoever was quicker has asked for it again.
-            let _ = self.slot(list).set(hashes);
+        for Early { list, hashes, asked } in std::mem::take(&mut *self.early()) {
+            if asked.elapsed() <= SOON && hashes.len() as u64 == LIST && (list + 2) * LIST <= finalized + 1 {
+                // Whoever was quicker has asked for it again.
+                let _ = self.slot(list).set(hashes);
+            }
         }
+    }
+
+    /// What came early of a height, while it is not known what is final.
+    async fn hash_early(&self, number: u64) -> Option<BlockHash> {
+        drop(self.preparing.lock().await);
+        let early = self.early();
+        let of = early.iter().find(|early| early.list == number / LIST && early.asked.elapsed() <= FRESH)?;
+        of.hashes.get((number % LIST) as usize).copied()
     }
 
     /// The hash at a height.
@@ -95,6 +130,11 @@ impl Heights {
         }
         let last = self.last.swap(number + 1, Ordering::Relaxed);
         let is_near = last > 0 && number.abs_diff(last - 1) <= LIST;
+        if self.finalized.load(Ordering::Relaxed) == 0
+            && let Some(hash) = Box::pin(self.hash_early(number)).await
+        {
+            return Ok(Some(hash));
+        }
         if is_near
             && number <= self.finalized.load(Ordering::Relaxed)
             && let Some(hashes) = self.list(ask, number / LIST).await?
@@ -139,6 +179,7 @@ impl Heights {
 
     /// Forgets what a list said of a height, and of those beside it.
     pub(super) fn doubt(&self, number: u64) {
+        self.early().retain(|early| early.list != number / LIST);
         let is_in = |hashes: &Hashes| hashes.get().is_some_and(|hashes| (number % LIST) < hashes.len() as u64);
         self.lock().retain(|(list, hashes)| *list != number / LIST || !is_in(hashes));
     }
@@ -152,6 +193,10 @@ impl Heights {
         }
         lists.push_back((list, Arc::clone(&hashes)));
         hashes
+    }
+
+    fn early(&self) -> MutexGuard<'_, Vec<Early>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Hashes)>> {

@@ -129,7 +129,8 @@ impl Link {
         let answer = match &self.carrier {
             // It ends when the link is given up.
             Carrier::WebSocket(socket) => timeout(within, socket.request(method, params)).await,
-            Carrier::Http(client) => self.request_over_http(client, method, params, within).await,
+            // Boxed: it is large, and every request over a socket would carry the room for it.
+            Carrier::Http(client) => Box::pin(self.request_over_http(client, method, params, within)).await,
         };
         let Ok(answer) = answer else {
             return Err(ConnectionError::RequestTimeout { method: method.to_owned(), within });

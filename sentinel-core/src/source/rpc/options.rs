@@ -32,7 +32,7 @@ pub struct RpcOptions {
     /// WebSocket connections to each endpoint at most; the first opens at once, others when there is much to ask. Over
     /// HTTP each request under way has a socket, up to 512 and [`max_in_flight`](Self::max_in_flight). 3.
     pub connections: usize,
-    /// Requests under way at each endpoint at most; fewer at first, and while it limits or does not keep up. 1,024.
+    /// Requests under way at each endpoint at most; fewer at first, and while it limits or does not keep up. 2,048.
     pub max_in_flight: usize,
     /// Requests per second to each endpoint at most. None: as many as it takes; slower after it said that these were too
     /// many, then faster again.
@@ -91,7 +91,7 @@ impl Default for RpcOptions {
             poll_interval: Duration::from_secs(3),
             silence: Duration::from_secs(60),
             connections: 3,
-            max_in_flight: 1_024,
+            max_in_flight: 2_048,
             requests_per_second: None,
             retry_budget: RetryBudget::default(),
             probe_interval: Duration::from_secs(10),

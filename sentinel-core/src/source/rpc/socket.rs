@@ -17,7 +17,7 @@ use jsonrpsee::core::client::{Error, ReceivedMessage, TransportReceiverT, Transp
 use jsonrpsee::types::{ErrorObjectOwned, InvalidRequestId};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, interval_at, timeout};
 
 use self::message::{Message, read, write};
@@ -239,6 +239,10 @@ async fn write_all<S: TransportSenderT>(
             tokio::select! {
                 text = out.recv() => match text {
                     Some(text) => {
+                        if out.is_empty() {
+                            // Whoever is about to ask, too, does so in the meantime.
+                            yield_now().await;
+                        }
                         cork.more(!out.is_empty());
                         sender.send(text).await?;
                     }

@@ -13,7 +13,6 @@ use super::pool::anywhere;
 use super::portion::Portion;
 use super::wire::{self, Params};
 use crate::chain::{BlockId, BlockRef};
-use crate::decode::storage_prefix;
 use crate::source::{KeyValue, SourceError};
 
 /// Batches of one read that are under way at once.
@@ -94,7 +93,7 @@ impl Inner {
     /// A node that lacks a state may answer "absent" to everything. So each request also asks which block it is.
     async fn witnessed(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
         let mut all = Vec::with_capacity(keys.len() + 1);
-        all.push(Bytes::copy_from_slice(&storage_prefix("System", "Number")));
+        all.push(self.number_key.clone());
         all.extend_from_slice(keys);
         let mut values = if ask.node.manners.no_batches.load(Ordering::Relaxed) {
             Box::pin(self.one_by_one(ask, at, &all)).await?
@@ -237,7 +236,7 @@ impl Inner {
             keys.extend(page);
             if got == 0 && keys.is_empty() && known.is_none() {
                 // Nothing there, or no such state? Only the block number tells.
-                self.values(ask, at, &[Bytes::copy_from_slice(&storage_prefix("System", "Number"))]).await?;
+                self.values(ask, at, std::slice::from_ref(&self.number_key)).await?;
             }
             if got == 0 || (node.fills_pages && got < asked.min(ask.node.manners.page.now())) {
                 return Ok(Keys { keys, rest: false, node: Some(node) });

@@ -20,12 +20,17 @@ pub(super) enum Malformed {
     Number,
 }
 
+/// Room for the parameters of most requests: a hash.
+const ROOM: usize = 80;
+
 /// Parameters of a request, written as JSON without a tree in between.
 pub(super) struct Params(String);
 
 impl Params {
     pub(super) fn new() -> Self {
-        Self("[".to_owned())
+        let mut json = String::with_capacity(ROOM);
+        json.push('[');
+        Self(json)
     }
 
     fn next(&mut self) {
@@ -66,6 +71,7 @@ impl Params {
     }
 
     pub(super) fn hexes<T: AsRef<[u8]>>(mut self, items: &[T]) -> Self {
+        self.0.reserve(items.iter().map(|item| 2 * item.as_ref().len() + 5).sum::<usize>() + ROOM);
         self.next();
         self.0.push('[');
         for (index, item) in items.iter().enumerate() {
@@ -250,11 +256,19 @@ pub(super) struct ChangeSet {
 pub(super) fn change_set(raw: &RawValue) -> Result<Option<ChangeSet>, Malformed> {
     let sets: Vec<ChangeSetWire<'_>> = serde_json::from_str(raw.get())?;
     let Some(set) = sets.into_iter().next() else { return Ok(None) };
-    let changes = set
-        .changes
-        .into_iter()
-        .map(|(key, value)| Ok((bytes_of(key)?, value.map(bytes_of).transpose()?)))
-        .collect::<Result<_, Malformed>>()?;
+    let texts = || set.changes.iter().flat_map(|(key, value)| [Some(*key), *value]).flatten();
+    // One buffer for all of them.
+    let mut all = vec![0; texts().map(|text| text.len().saturating_sub(2) / 2).sum()];
+    let mut end = 0;
+    for text in texts() {
+        let digits = digits(text)?;
+        let start = end;
+        end += digits.len() / 2;
+        const_hex::decode_to_slice(digits, &mut all[start..end]).map_err(|_| Malformed::Hex)?;
+    }
+    let mut all = Bytes::from(all);
+    let mut next = |text: &str| all.split_to(text.len().saturating_sub(2) / 2);
+    let changes = set.changes.iter().map(|(key, value)| (next(key), value.map(&mut next))).collect();
     Ok(Some(ChangeSet { block: hash_of(set.block)?, changes }))
 }
 
