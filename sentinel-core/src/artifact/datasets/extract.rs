@@ -15,6 +15,9 @@ use crate::decode::{
 use crate::detect::{Finding, Severity};
 use crate::source::RawBlock;
 
+/// Room for the JSON of a block's events that is kept for the next block.
+const ROOM: usize = 1 << 20;
+
 /// What one block says of itself, as rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BlockRows {
@@ -80,7 +83,12 @@ impl BlockReader {
             rows.extrinsics = self.extrinsics(block, index);
         }
         if self.events {
-            rows.events = self.events(block, index)?;
+            let events = self.events(block, index);
+            if self.writer.as_bytes().len() > ROOM {
+                // One huge block is no reason to keep as much room for all that follow.
+                self.writer = JsonWriter::new(JsonOptions::default());
+            }
+            rows.events = events?;
         }
         Ok(rows)
     }
