@@ -2,8 +2,10 @@
 //!
 //! A node in a process of its own serves the simulated chain (one subnet of four). Every round runs, one after the other, the
 //! bare client and the engine over the same blocks; what is printed is the median over the rounds. The bare client is one of
-//! jsonrpsee over one WebSocket; it knows all requests beforehand, so none waits for the answer of another, and of several
-//! numbers of requests under way the one is taken that it is fastest with. The engine writes blocks and events into a folder.
+//! jsonrpsee over one WebSocket. It sends the requests that the engine sends and looks at no answer; as anybody who reads
+//! blocks it waits for their hashes before it asks for them (`ratio`). Beside it runs one that knows the hashes beforehand,
+//! so that no request waits for an answer (`ratio_to_known`). Of several numbers of requests under way the one is taken that
+//! it is fastest with. The engine writes blocks and events into a folder.
 //!
 //!     cargo run --release --example backfill_ratio                      # a node that answers after 20 ms, and one at once
 //!     cargo run --release --example backfill_ratio -- ratio 20000       # with so many blocks instead of 2,000
@@ -37,7 +39,7 @@ const BLOCKS: u64 = 2_000;
 const FIRST: u64 = 1_000;
 const ROUNDS: usize = 7;
 /// The most first.
-const UNDER_WAY: [usize; 9] = [2_048, 1_024, 512, 256, 128, 64, 32, 16, 8];
+const UNDER_WAY: [usize; 10] = [4_096, 2_048, 1_024, 512, 256, 128, 64, 32, 16, 8];
 /// Heights whose hashes one request gives, as for the engine.
 const LIST: u64 = 256;
 
@@ -108,8 +110,8 @@ async fn alone(latency_ms: u64, blocks: u64, in_flight: Option<usize>) -> Outcom
 async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
     let node = node(latency_ms, blocks)?;
     let (sender, receiver) = WsTransportClientBuilder::default().build(node.ws_url().parse()?).await?;
-    let client = Client::builder().max_concurrent_requests(4_096).build_with_tokio(sender, receiver);
-    let requests = requests(&client, range(blocks)).await?;
+    let client = Client::builder().max_concurrent_requests(2 * UNDER_WAY[0]).build_with_tokio(sender, receiver);
+    let requests = Requests::of(&client, range(blocks)).await?;
     let mut best = (Duration::MAX, 0);
     // Once unmeasured, so that nobody is the first.
     bare(&client, &requests, UNDER_WAY[0]).await?;
@@ -123,7 +125,7 @@ async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
         );
         best = best.min((took, under_way));
     }
-    let (mut bares, mut engines, mut calls) = (Vec::new(), Vec::new(), 0);
+    let (mut bares, mut knowing, mut engines, mut calls) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let (mut bare_cpu, mut engine_cpu) = (Duration::ZERO, Duration::ZERO);
     let own = std::process::id();
     for _ in 0..ROUNDS {
@@ -135,22 +137,25 @@ async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
         engine_cpu += cpu_time(own) - between;
         engines.push(took);
         calls = asked;
+        knowing.push(all_at_once(&client, &requests, best.1).await?);
     }
     let per_block = |cpu: Duration| cpu.as_micros() as u64 / (blocks * ROUNDS as u64);
-    let (bare, engine) = (median(bares), median(engines));
+    let (bare, knowing, engine) = (median(bares), median(knowing), median(engines));
     println!(
         "{}",
         serde_json::json!({
             "latency_ms": latency_ms,
             "blocks": blocks,
             "bare_under_way": best.1,
-            "bare_requests": requests.len(),
+            "bare_requests": requests.count(),
             "engine_requests": calls,
             "bare_blocks_per_second": rate(blocks, bare),
+            "bare_that_knows_blocks_per_second": rate(blocks, knowing),
             "engine_blocks_per_second": rate(blocks, engine),
             "bare_cpu_us_per_block": per_block(bare_cpu),
             "engine_cpu_us_per_block": per_block(engine_cpu),
             "ratio": bare.as_secs_f64() / engine.as_secs_f64(),
+            "ratio_to_known": knowing.as_secs_f64() / engine.as_secs_f64(),
         })
     );
     Ok(())
@@ -165,10 +170,18 @@ fn rate(blocks: u64, took: Duration) -> u64 {
     (blocks as f64 / took.as_secs_f64()) as u64
 }
 
-/// What is asked of a node for a block, as the engine does.
 struct Request {
     method: &'static str,
     params: Box<RawValue>,
+}
+
+/// What the engine asks of a node for a range.
+#[derive(Default)]
+struct Requests {
+    /// What can be asked at once: the chain, its head, and hashes.
+    first: Vec<Request>,
+    /// What needs a hash: the runtime, and two for each block.
+    then: Vec<Request>,
 }
 
 struct Params(Box<RawValue>);
@@ -179,41 +192,68 @@ impl ToRpcParams for Params {
     }
 }
 
-async fn requests(client: &Client, range: RangeInclusive<u64>) -> Outcome<Vec<Request>> {
-    let key = |pallet, item| const_hex::encode_prefixed(storage_prefix(pallet, item));
-    let keys = [
-        key("System", "Number"),
-        key("System", "Events"),
-        key("Timestamp", "Now"),
-        key("System", "LastRuntimeUpgrade"),
-    ];
-    let mut requests = Vec::new();
-    let mut add = |method, params: serde_json::Value| -> Outcome {
-        requests.push(Request { method, params: serde_json::value::to_raw_value(&params)? });
-        Ok(())
-    };
-    for list in range.start() / LIST..=range.end() / LIST {
-        let numbers: Vec<u64> = (list * LIST..(list + 1) * LIST).collect();
-        add("chain_getBlockHash", serde_json::json!([numbers]))?;
-        let hashes: Vec<Option<BlockHash>> = client.request("chain_getBlockHash", [numbers]).await?;
-        let numbers = list * LIST..;
-        for hash in numbers.zip(hashes).filter(|(number, _)| range.contains(number)).filter_map(|(_, hash)| hash) {
-            add("chain_getBlock", serde_json::json!([hash]))?;
-            add("state_queryStorageAt", serde_json::json!([keys, hash]))?;
+impl Requests {
+    async fn of(client: &Client, range: RangeInclusive<u64>) -> Outcome<Self> {
+        let key = |pallet, item| const_hex::encode_prefixed(storage_prefix(pallet, item));
+        let number = key("System", "Number");
+        let upgrade = key("System", "LastRuntimeUpgrade");
+        let keys = [&number, &key("System", "Events"), &key("Timestamp", "Now"), &upgrade];
+        let request = |method, params: serde_json::Value| -> Outcome<Request> {
+            Ok(Request { method, params: serde_json::value::to_raw_value(&params)? })
+        };
+        let mut requests = Self::default();
+        requests.first.push(request("system_chain", serde_json::json!([]))?);
+        requests.first.push(request("chain_getFinalizedHead", serde_json::json!([]))?);
+        let mut all: Vec<BlockHash> = Vec::new();
+        for list in range.start() / LIST..=range.end() / LIST {
+            let numbers: Vec<u64> = (list * LIST..(list + 1) * LIST).collect();
+            requests.first.push(request("chain_getBlockHash", serde_json::json!([numbers]))?);
+            let hashes: Vec<Option<BlockHash>> = client.request("chain_getBlockHash", [numbers]).await?;
+            let numbers = list * LIST..;
+            all.extend(numbers.zip(hashes).filter(|(number, _)| range.contains(number)).filter_map(|(_, hash)| hash));
         }
+        let (Some(first), Some(last)) = (all.first(), all.last()) else { return Err("no blocks".into()) };
+        // The head, and the runtime of the first block: its version, what the state says of it, and its metadata.
+        requests.then.push(request("chain_getHeader", serde_json::json!([last]))?);
+        requests.then.push(request("state_getRuntimeVersion", serde_json::json!([first]))?);
+        requests.then.push(request("state_queryStorageAt", serde_json::json!([[number, upgrade], first]))?);
+        let version = const_hex::encode_prefixed(15u32.to_le_bytes());
+        let metadata = serde_json::json!(["Metadata_metadata_at_version", version, first]);
+        requests.then.push(request("state_call", metadata)?);
+        for hash in all {
+            requests.then.push(request("chain_getBlock", serde_json::json!([hash]))?);
+            requests.then.push(request("state_queryStorageAt", serde_json::json!([keys, hash]))?);
+        }
+        Ok(requests)
     }
-    Ok(requests)
+
+    fn count(&self) -> usize {
+        self.first.len() + self.then.len()
+    }
 }
 
-/// Sends all requests and forgets the answers.
-async fn bare(client: &Client, requests: &[Request], under_way: usize) -> Outcome<Duration> {
+/// Sends all requests and forgets the answers; those that need a hash when the hashes are there.
+async fn bare(client: &Client, requests: &Requests, under_way: usize) -> Outcome<Duration> {
     let began = Instant::now();
+    send(client, &requests.first, under_way).await?;
+    send(client, &requests.then, under_way).await?;
+    Ok(began.elapsed())
+}
+
+/// The same without waiting for the hashes.
+async fn all_at_once(client: &Client, requests: &Requests, under_way: usize) -> Outcome<Duration> {
+    let began = Instant::now();
+    send(client, requests.first.iter().chain(&requests.then), under_way).await?;
+    Ok(began.elapsed())
+}
+
+async fn send(client: &Client, requests: impl IntoIterator<Item = &Request>, under_way: usize) -> Outcome {
     stream::iter(requests)
         .map(|request| client.request::<Box<RawValue>, _>(request.method, Params(request.params.clone())))
         .buffer_unordered(under_way)
         .try_for_each(|_| async { Ok(()) })
         .await?;
-    Ok(began.elapsed())
+    Ok(())
 }
 
 /// Backfills, and says how long it took and how many requests were sent.

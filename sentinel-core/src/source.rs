@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future;
 use futures::stream::BoxStream;
 
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
@@ -133,6 +134,12 @@ pub trait BlockSource: Debug + Send + Sync + 'static {
 
     /// One whole block.
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError>;
+
+    /// The blocks at consecutive heights of the chain, in their order: what [`block`](Self::block) gives for each of them, at less
+    /// expense where the source can read several together. Few are meant, all of which fit into memory.
+    async fn blocks(&self, heights: RangeInclusive<u64>) -> Vec<Result<RawBlock, SourceError>> {
+        future::join_all(heights.map(|number| self.block(number.into()))).await
+    }
 
     /// The runtime in the state *after* block `at`: it answers [`call`](Self::call) there and writes the next block.
     ///

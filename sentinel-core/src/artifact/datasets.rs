@@ -41,6 +41,7 @@
 mod block_rows;
 mod cell;
 mod extract;
+mod groups;
 mod json;
 mod parquet;
 mod read;

@@ -1,6 +1,7 @@
 //! Reads what a run wants of one block, and makes rows of it.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,9 @@ pub(super) struct Rows {
     pub(super) epochs: Vec<EpochRow>,
 }
 
+/// What is read of the state of a block.
+const STATE: [Dataset; 4] = [Dataset::Epochs, Dataset::Hyperparameters, Dataset::Neurons, Dataset::Weights];
+
 /// Reads blocks for a job; several at once.
 #[derive(Debug)]
 pub(super) struct Gatherer {
@@ -61,6 +65,26 @@ impl Gatherer {
         let block = self.source.block(number.into()).await?;
         let gathered = self.block(block).await?;
         Ok(Gathered { took: began.elapsed(), ..gathered })
+    }
+
+    /// Whether a block is all that is read for its rows.
+    pub(super) fn reads_blocks_only(&self) -> bool {
+        !self.job.outputs.has_any(&STATE)
+    }
+
+    /// The blocks at consecutive heights, as the source has them.
+    pub(super) async fn at_heights(&self, heights: RangeInclusive<u64>) -> Vec<Result<Gathered, Failure>> {
+        let began = Instant::now();
+        let blocks = self.source.blocks(heights).await;
+        let mut all = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let gathered = match block {
+                Ok(block) => self.block(block).await,
+                Err(error) => Err(error.into()),
+            };
+            all.push(gathered.map(|gathered| Gathered { took: began.elapsed(), ..gathered }));
+        }
+        all
     }
 
     /// A block that is there already.
@@ -87,8 +111,7 @@ impl Gatherer {
 
     /// The genesis is before all epochs, and has no time.
     fn reads_state(&self, at: &BlockRef) -> bool {
-        use Dataset::{Epochs, Hyperparameters, Neurons, Weights};
-        at.number > 0 && self.job.outputs.has_any(&[Epochs, Hyperparameters, Neurons, Weights])
+        at.number > 0 && self.job.outputs.has_any(&STATE)
     }
 
     async fn state(&self, at: &BlockRef, timestamp_ms: Option<u64>, rows: &mut Rows) -> Result<(), Failure> {

@@ -115,10 +115,7 @@ impl Patience {
     {
         let (mut pause, mut tries) = (FIRST_PAUSE, 0);
         loop {
-            let result = tokio::select! {
-                result = work() => result,
-                () = self.stop.cancelled() => return Err(Outcome::Stopped),
-            };
+            let Some(result) = self.unless_stopped(work()).await else { return Err(Outcome::Stopped) };
             let failure = match result {
                 Ok(value) => {
                     self.succeeded();
@@ -160,7 +157,16 @@ impl Patience {
         }
     }
 
-    fn succeeded(&self) {
+    /// Something, unless the run is asked to end before it is there.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            value = work => Some(value),
+            () = self.stop.cancelled() => None,
+        }
+    }
+
+    /// The source gave something.
+    pub(super) fn succeeded(&self) {
         *self.last_success.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 

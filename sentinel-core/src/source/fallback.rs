@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::{BestUpdate, BlockSource, ChainIdentity, HashedHeader, KeyValue, RawBlock, SourceError};
@@ -194,6 +195,27 @@ impl BlockSource for FallbackSource {
             BlockId::Hash(_) => inner.header(id).await?.header.number,
         };
         inner.either(number, inner.live.block(id), inner.archive.block(id)).await
+    }
+
+    async fn blocks(&self, heights: RangeInclusive<u64>) -> Vec<Result<RawBlock, SourceError>> {
+        let inner = &self.inner;
+        let first = match inner.is_old(*heights.start()) {
+            true => &inner.archive,
+            false => &inner.live,
+        };
+        let found = first.blocks(heights.clone()).await;
+        let all = heights.zip(found).map(|(number, found)| async move {
+            match found {
+                // The other one may have it.
+                Err(
+                    SourceError::StatePruned { .. }
+                    | SourceError::UnknownBlock { .. }
+                    | SourceError::NotRecorded { .. },
+                ) => self.block(number.into()).await,
+                found => found,
+            }
+        });
+        future::join_all(all).await
     }
 
     async fn prepare(&self, blocks: RangeInclusive<u64>) {

@@ -23,6 +23,7 @@ mod pool;
 mod portion;
 mod recent;
 mod runtimes;
+mod several;
 mod socket;
 mod state;
 mod stats;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future;
 use futures::stream::BoxStream;
 use tokio::sync::OnceCell;
 
@@ -242,6 +244,14 @@ impl BlockSource for RpcSource {
 
     async fn block(&self, id: BlockId) -> Result<RawBlock, SourceError> {
         self.inner.block(id).await
+    }
+
+    async fn blocks(&self, heights: RangeInclusive<u64>) -> Vec<Result<RawBlock, SourceError>> {
+        let found = self.inner.blocks(heights.clone()).await;
+        let missing = heights.zip(&found).filter(|(_, found)| found.is_none());
+        let alone = missing.map(|(number, _)| self.inner.block(number.into()));
+        let mut alone = Box::pin(future::join_all(alone)).await.into_iter();
+        found.into_iter().filter_map(|found| found.map(Ok).or_else(|| alone.next())).collect()
     }
 
     async fn prepare(&self, blocks: RangeInclusive<u64>) {

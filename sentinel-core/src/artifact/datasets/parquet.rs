@@ -7,22 +7,20 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use super::groups::{GROUP_ROWS, GroupWriter};
 use super::{Dataset, Row, SCHEMA, batch, encode_error, sorted};
 use crate::artifact::raw::limits;
 use crate::artifact::{ArtifactError, NetworkWord};
 
 const ZSTD_LEVEL: i32 = 1;
 
-/// Rows of a row group, and of what is handed over at once.
-const GROUP_ROWS: usize = 131_072;
+/// Rows that are handed over at once.
 const BATCH_ROWS: usize = 16_384;
 
 /// About the bytes of text that are handed over at once, and by [`limits::weight`] what a row group unpacks to.
@@ -85,7 +83,7 @@ pub fn write_parquet<R: Row>(rows: &[R], network: &NetworkWord) -> Result<Bytes,
 /// Writes a Parquet file from tables of sorted rows, one after the other; where one table ends leaves no trace.
 pub(in crate::artifact) struct TableWriter {
     dataset: Dataset,
-    inner: ArrowWriter<Vec<u8>>,
+    file: GroupWriter,
     /// Rows that wait for more: how a file is cut into pages follows from what is handed over at once.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
@@ -100,11 +98,10 @@ impl TableWriter {
     pub(in crate::artifact) fn new(dataset: Dataset, origin: &Origin) -> Result<Self, ArtifactError> {
         let foreign = |error: ParquetError| encode_error(dataset, error);
         let properties = properties(dataset, origin).map_err(foreign)?;
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let inner = ArrowWriter::try_new_with_options(Vec::new(), dataset.schema(), options).map_err(foreign)?;
+        let file = GroupWriter::new(dataset.schema(), properties).map_err(foreign)?;
         Ok(Self {
             dataset,
-            inner,
+            file,
             waiting: Vec::new(),
             waiting_rows: 0,
             waiting_bytes: 0,
@@ -155,10 +152,10 @@ impl TableWriter {
         self.unpacked = self.unpacked.saturating_add(weight);
         self.group_rows += batch.num_rows();
         self.group_weight = self.group_weight.saturating_add(weight);
-        let mut written = self.inner.write(&batch);
+        let mut written = self.file.write(&batch);
         if self.group_rows >= GROUP_ROWS || self.group_weight >= GROUP_WEIGHT {
             (self.group_rows, self.group_weight) = (0, 0);
-            written = written.and_then(|()| self.inner.flush());
+            written = written.and_then(|()| self.file.end_group());
         }
         written.map_err(|error| encode_error(dataset, error))
     }
@@ -167,7 +164,7 @@ impl TableWriter {
     pub(in crate::artifact) fn finish(mut self) -> Result<(Bytes, u64), ArtifactError> {
         self.hand_over()?;
         let dataset = self.dataset;
-        let bytes = self.inner.into_inner().map_err(|error| encode_error(dataset, error))?;
+        let bytes = self.file.finish().map_err(|error| encode_error(dataset, error))?;
         Ok((bytes.into(), self.rows))
     }
 }
@@ -223,7 +220,6 @@ fn properties(dataset: Dataset, origin: &Origin) -> Result<WriterProperties, Par
         .set_created_by("sentinel".to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_key_value_metadata(Some(entries))
         .set_sorting_columns(Some(dataset.sorted_by().iter().filter_map(sorting).collect()))
         .set_statistics_enabled(EnabledStatistics::Chunk)

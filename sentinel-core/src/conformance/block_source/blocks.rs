@@ -21,7 +21,36 @@ pub(super) async fn check(source: &dyn BlockSource, facts: &ChainFacts, report: 
         }
         parent = Some(block);
     }
+    together(source, facts, report).await;
     nowhere(source, facts, report).await;
+}
+
+/// Blocks that are read together.
+const TOGETHER: u64 = 20;
+
+async fn together(source: &dyn BlockSource, facts: &ChainFacts, report: &mut Report) {
+    let heights = facts.first..=facts.last.min(facts.first + TOGETHER);
+    let blocks = source.blocks(heights.clone()).await;
+    let (found, asked) = (blocks.len(), heights.clone().count());
+    report
+        .check(found == asked, "blocks read together are as many as were asked for", || format!("{found} for {asked}"));
+    for (number, together) in heights.zip(blocks) {
+        let together = report.ok(together, "a block can be read together with others");
+        let alone = report.ok(source.block(number.into()).await, "a block in the range can be read");
+        if let (Some(together), Some(alone)) = (together, alone) {
+            report.check(same(&together, &alone), "a block is the same alone and together with others", || {
+                format!("block {number}")
+            });
+        }
+    }
+}
+
+fn same(one: &RawBlock, other: &RawBlock) -> bool {
+    one.header == other.header
+        && one.extrinsics == other.extrinsics
+        && one.events == other.events
+        && one.timestamp_ms == other.timestamp_ms
+        && one.runtime.digest() == other.runtime.digest()
 }
 
 async fn heads(source: &dyn BlockSource, facts: &ChainFacts, report: &mut Report) {
@@ -68,12 +97,7 @@ async fn one(source: &dyn BlockSource, number: u64, block: &RawBlock, report: &m
         });
     }
     if let Some(again) = report.ok(source.block(BlockId::Hash(header.hash)).await, "a block can be read by hash") {
-        let same = again.header == *header
-            && again.extrinsics == block.extrinsics
-            && again.events == block.events
-            && again.timestamp_ms == block.timestamp_ms
-            && again.runtime.digest() == block.runtime.digest();
-        report.check(same, "a block is the same by number and by hash", || format!("block {number}"));
+        report.check(same(&again, block), "a block is the same by number and by hash", || format!("block {number}"));
     }
     report.check(!block.events.is_empty(), "events are a list", || format!("block {number}: no bytes at all"));
     report.check(number == 0 || block.timestamp_ms.is_some_and(|ms| ms > 0), "a block has a time", || {

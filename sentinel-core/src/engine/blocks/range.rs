@@ -1,17 +1,20 @@
 //! A backfill of a range, window by window.
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, BoxStream, Stream, StreamExt};
+use futures::future;
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use super::super::ahead::Ahead;
-use super::super::gather::Gathered;
-use super::super::patience::Outcome;
+use super::super::gather::{Gathered, Gatherer};
+use super::super::patience::{Failure, Outcome, Patience};
 use super::super::run::{OpenWindow, Stored, load_parts, stored};
-use super::super::throttle::Throttle;
+use super::super::throttle::{Throttle, together};
 use super::super::{EngineError, Head};
 use super::Blocks;
 use crate::artifact::datasets::Window;
@@ -22,8 +25,8 @@ enum Step {
     Skip(Window),
     /// A window begins, with what is there of it.
     Open(OpenWindow),
-    /// A block of it.
-    Block(u64),
+    /// Consecutive blocks of it.
+    Blocks(RangeInclusive<u64>),
     /// It ends.
     Close(Window),
 }
@@ -32,7 +35,7 @@ enum Step {
 enum Done {
     Skipped(Window),
     Opened(OpenWindow),
-    Block(u64, Result<Box<Gathered>, Outcome>),
+    Blocks(Vec<(u64, Result<Gathered, Outcome>)>),
     Closed(Window),
 }
 
@@ -50,19 +53,20 @@ impl Blocks {
         }
         self.run.meter.set_total(last - first + 1);
         let parts = self.run.state.windows().await?;
-        let steps = self.steps(first, last, parts).boxed();
         let is_final = async move {
             let head = head.await?.number;
             if last > head { Err(EngineError::NotFinalized { last, head }) } else { Ok(()) }
         };
-        let outcome = self.follow_steps(steps, is_final).await;
+        let outcome = self.follow_steps(first, last, parts, is_final).await;
         self.finish(outcome).await
     }
 
     /// Reading begins before it is known that all of it is final; nothing is done with what is read until then.
     async fn follow_steps(
         &mut self,
-        steps: BoxStream<'static, Result<Step, EngineError>>,
+        first: u64,
+        last: u64,
+        parts: BTreeSet<(u64, u64)>,
         is_final: impl Future<Output = Result<(), EngineError>>,
     ) -> Result<(), EngineError> {
         let limited = !self.run.settings.rate_limit.is_zero();
@@ -72,7 +76,9 @@ impl Blocks {
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
         // The others may be done before one that is late. Without them all would be asked for at once when it comes, again and
         // again, and the time of the node and our own would pass one after the other.
-        let throttle = Throttle::new(in_flight - in_flight / 3);
+        let most_together = if gatherer.reads_blocks_only() { together(in_flight) } else { 1 };
+        let throttle = Throttle::new(in_flight - in_flight / 3, most_together);
+        let steps = self.steps(first, last, parts, throttle.clone());
         let done = steps
             .map(move |step| {
                 let (gatherer, patience, pace) = (Arc::clone(&gatherer), Arc::clone(&patience), Arc::clone(&pace));
@@ -82,25 +88,21 @@ impl Blocks {
                         Step::Skip(window) => Done::Skipped(window),
                         Step::Open(window) => Done::Opened(window),
                         Step::Close(window) => Done::Closed(window),
-                        Step::Block(number) => {
-                            let mut turn = throttle.turn().await;
+                        Step::Blocks(heights) => {
+                            let block = *heights.start();
+                            let mut turn = throttle.turn(heights.clone().count()).await;
                             pace.wait().await;
-                            let work = async move {
-                                patience.attempt(number, || gatherer.at_height(number)).await.map(Box::new)
-                            };
-                            let block =
-                                tokio::spawn(work).await.map_err(|_| EngineError::Internal { block: number })?;
-                            if let Ok(block) = &block {
-                                turn.has(block.bytes);
-                            }
-                            Done::Block(number, block)
+                            let work = async move { read(&gatherer, &patience, heights).await };
+                            let blocks = tokio::spawn(work).await.map_err(|_| EngineError::Internal { block })?;
+                            blocks.iter().flat_map(|(_, block)| block).for_each(|block| turn.has(block.bytes));
+                            Done::Blocks(blocks)
                         }
                     })
                 }
             })
             // What waits was read too: a kill costs no more than a batch and what is under way.
-            .buffered(in_flight.saturating_sub(waiting + 1).max(1));
-        let mut done = Ahead::of(done, waiting);
+            .buffered((in_flight.saturating_sub(waiting + 1) / most_together).max(1));
+        let mut done = Ahead::of(done, waiting / most_together);
         is_final.await?;
         while let Some(step) = done.next().await {
             match step? {
@@ -117,18 +119,18 @@ impl Blocks {
                     self.run.meter.found(window.found);
                     self.open = Some(window);
                 }
-                Done::Block(number, Ok(block)) => self.accept(number, *block).await?,
-                Done::Block(_, Err(Outcome::Stopped)) => return Ok(()),
-                Done::Block(_, Err(Outcome::Stop(error))) => return Err(error),
-                Done::Block(number, Err(Outcome::Poison { tries, error })) => {
-                    self.leave_out(number, tries, error).await?;
+                Done::Blocks(blocks) => {
+                    for (number, block) in blocks {
+                        match block {
+                            Ok(block) => self.accept(number, block).await?,
+                            Err(Outcome::Stopped) => return Ok(()),
+                            Err(Outcome::Stop(error)) => return Err(error),
+                            Err(Outcome::Poison { tries, error }) => self.leave_out(number, tries, error).await?,
+                        }
+                        self.keep(limited).await?;
+                    }
                 }
                 Done::Closed(window) => self.close_window(window).await?,
-            }
-            if limited {
-                self.flush().await?;
-            } else if self.is_full() {
-                self.save().await?;
             }
             if self.run.is_stopped() {
                 return Ok(());
@@ -137,12 +139,24 @@ impl Blocks {
         Ok(())
     }
 
+    /// Makes safe what was read when it is time to; where blocks come slowly, each of them.
+    async fn keep(&mut self, is_slow: bool) -> Result<(), EngineError> {
+        if is_slow {
+            self.flush().await
+        } else if self.is_full() {
+            self.save().await
+        } else {
+            Ok(())
+        }
+    }
+
     /// The windows of a range, and what is missing of each. `parts`: windows that have some.
     fn steps(
         &self,
         first: u64,
         last: u64,
         parts: BTreeSet<(u64, u64)>,
+        throttle: Throttle,
     ) -> impl Stream<Item = Result<Step, EngineError>> + use<> {
         let (state, job) = (self.run.state.clone(), Arc::clone(&self.run.job));
         let force = self.run.settings.force;
@@ -151,6 +165,7 @@ impl Blocks {
         stream::iter(Window::covering(first..=last))
             .then(move |window| {
                 let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
+                let throttle = throttle.clone();
                 let has_parts = parts.contains(&(window.first(), window.last()));
                 async move {
                     let again = left_out.range(window.first()..=window.last()).next().is_some();
@@ -159,7 +174,7 @@ impl Blocks {
                         if has_parts {
                             state.drop_parts(window).await?;
                         }
-                        return Ok(vec![Step::Skip(window)]);
+                        return Ok::<_, EngineError>(stream::iter([Ok(Step::Skip(window))]).boxed());
                     }
                     let mut open = if force { OpenWindow::new(window) } else { load_parts(&state, window).await? };
                     let missing: Vec<u64> = window
@@ -168,16 +183,71 @@ impl Blocks {
                         .filter(|block| left_out.contains(block) || !open.covers(*block))
                         .collect();
                     open.found = (window.last() - window.first() + 1) - missing.len() as u64;
-                    let blocks = missing.into_iter().map(Step::Block);
-                    Ok([Step::Open(open)].into_iter().chain(blocks).chain([Step::Close(window)]).collect())
+                    let mut missing = missing.into_iter().peekable();
+                    let blocks =
+                        std::iter::from_fn(move || consecutive(&mut missing, throttle.together()).map(Step::Blocks));
+                    let steps = [Step::Open(open)].into_iter().chain(blocks).chain([Step::Close(window)]);
+                    Ok(stream::iter(steps.map(Ok)).boxed())
                 }
             })
-            .map(|steps: Result<Vec<Step>, EngineError>| match steps {
-                Ok(steps) => stream::iter(steps.into_iter().map(Ok).collect::<Vec<_>>()),
-                Err(error) => stream::iter(vec![Err(error)]),
-            })
-            .flatten()
+            .try_flatten()
     }
+}
+
+/// The next heights, as long as one follows the other, but no more than `most`.
+fn consecutive(heights: &mut Peekable<impl Iterator<Item = u64>>, most: usize) -> Option<RangeInclusive<u64>> {
+    let first = heights.next()?;
+    let mut last = first;
+    while last - first + 1 < most as u64 && heights.next_if_eq(&(last + 1)).is_some() {
+        last += 1;
+    }
+    Some(first..=last)
+}
+
+/// Reads blocks together, and those that fail again, one by one.
+async fn read(
+    gatherer: &Gatherer,
+    patience: &Patience,
+    heights: RangeInclusive<u64>,
+) -> Vec<(u64, Result<Gathered, Outcome>)> {
+    let Some(found) = patience.unless_stopped(gatherer.at_heights(heights.clone())).await else {
+        return heights.map(|number| (number, Err(Outcome::Stopped))).collect();
+    };
+    let (mut blocks, mut failed) = (Vec::with_capacity(found.len()), Vec::new());
+    for (number, found) in heights.zip(found) {
+        match found {
+            Ok(block) => blocks.push((number, Ok(block))),
+            Err(failure) => failed.push(again(gatherer, patience, number, failure)),
+        }
+    }
+    if !blocks.is_empty() {
+        patience.succeeded();
+    }
+    if !failed.is_empty() {
+        blocks.extend(future::join_all(failed).await);
+        blocks.sort_unstable_by_key(|(number, _)| *number);
+    }
+    blocks
+}
+
+/// Reads a block that failed once.
+async fn again(
+    gatherer: &Gatherer,
+    patience: &Patience,
+    number: u64,
+    failure: Failure,
+) -> (u64, Result<Gathered, Outcome>) {
+    let mut failure = Some(failure);
+    let attempt = || {
+        let failure = failure.take();
+        async move {
+            match failure {
+                Some(failure) => Err(failure),
+                None => gatherer.at_height(number).await,
+            }
+        }
+    };
+    (number, patience.attempt(number, attempt).await)
 }
 
 /// Spaces the starts of reads.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future;
+use serde_json::value::RawValue;
 
 use super::Inner;
 use super::ask::Ask;
@@ -12,6 +13,9 @@ use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
 use crate::decode::{Phase, Runtime, storage_prefix};
 use crate::source::{HashedHeader, RawBlock, SourceError};
+
+/// The method that gives the body of a block.
+pub(super) const BODY: &str = "chain_getBlock";
 
 /// The parent of a block that is not the genesis. The hash of the grandparent is not needed to read state.
 pub(super) fn parent_of(at: &BlockRef) -> BlockRef {
@@ -81,6 +85,18 @@ impl Inner {
                 (header, extrinsics, state)
             }
         };
+        self.assemble(ask, id, header, extrinsics, state).await
+    }
+
+    /// The block whose parts these are, if they belong together.
+    pub(super) async fn assemble(
+        &self,
+        ask: Ask<'_>,
+        id: BlockId,
+        header: HashedHeader,
+        extrinsics: Vec<Bytes>,
+        state: BlockState,
+    ) -> Result<RawBlock, SourceError> {
         let at = header.reference();
         let mut runtime = self.writer(ask, &at, state.upgrade.as_ref()).await?;
         // A node may have given the metadata of another block, and on a development chain two runtimes may share a
@@ -114,15 +130,27 @@ impl Inner {
         id: BlockId,
         hash: BlockHash,
     ) -> Result<(HashedHeader, Vec<Bytes>), SourceError> {
-        let answer = match ask.request("chain_getBlock", Params::new().hex(&hash.0), Some(id)).await {
-            Ok(answer) => ask.read(wire::block(&answer), "chain_getBlock", Some(id))?,
+        let body = match ask.request(BODY, Params::new().hex(&hash.0), Some(id)).await {
+            Ok(answer) => self.body_in(ask, id, hash, &answer)?,
             Err(SourceError::UnknownBlock { .. }) => None,
             Err(error) => return Err(error),
         };
-        match answer {
-            Some((header, extrinsics)) => Ok((self.checked(ask, id, hash, header)?, extrinsics)),
+        match body {
+            Some(body) => Ok(body),
             None => Err(Box::pin(self.missing(ask, id)).await),
         }
+    }
+
+    /// What an answer says of the body of a block; `None` where there is no such block.
+    pub(super) fn body_in(
+        &self,
+        ask: Ask<'_>,
+        id: BlockId,
+        hash: BlockHash,
+        answer: &RawValue,
+    ) -> Result<Option<(HashedHeader, Vec<Bytes>)>, SourceError> {
+        let body = ask.read(wire::block(answer), BODY, Some(id))?;
+        body.map(|(header, extrinsics)| Ok((self.checked(ask, id, hash, header)?, extrinsics))).transpose()
     }
 
     /// The runtime that wrote `at`: the one its parent left behind.
@@ -192,24 +220,8 @@ impl Inner {
 
     /// What belongs to a block but lies in its state.
     async fn block_state(&self, ask: Ask<'_>, at: &BlockRef) -> Result<BlockState, SourceError> {
-        let lying = |message: String| ask.lying(BlockId::Number(at.number), message);
-        let mut values = self.values(ask, at, &self.block_keys).await?.into_iter();
-        let (events, now, upgrade) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
-        let timestamp_ms = match now.as_deref().map(<[u8; 8]>::try_from) {
-            None => None,
-            Some(Ok(bytes)) => Some(u64::from_le_bytes(bytes)).filter(|ms| *ms > 0),
-            Some(Err(_)) => return Err(lying("Timestamp.Now is not 8 bytes long".to_owned())),
-        };
-        if at.number == 0 {
-            // No events are kept for the genesis; an empty list is one zero byte.
-            let events = events.unwrap_or_else(|| Bytes::from_static(&[0]));
-            return Ok(BlockState { events, timestamp_ms, upgrade });
-        }
-        let events = events.ok_or_else(|| lying("no events in its state".to_owned()))?;
-        if timestamp_ms.is_none() {
-            return Err(lying("no timestamp in its state".to_owned()));
-        }
-        Ok(BlockState { events, timestamp_ms, upgrade })
+        let values = self.values(ask, at, &self.block_keys).await?;
+        BlockState::of(ask, at, values)
     }
 
     /// Refuses a time that the block did not set, or that is before the parent's.
@@ -263,8 +275,32 @@ impl Fit {
     }
 }
 
-struct BlockState {
+/// What is read of the state of a block, see [`block_keys`].
+pub(super) struct BlockState {
     events: Bytes,
     timestamp_ms: Option<u64>,
     upgrade: Option<Bytes>,
+}
+
+impl BlockState {
+    pub(super) fn of(ask: Ask<'_>, at: &BlockRef, values: Vec<Option<Bytes>>) -> Result<Self, SourceError> {
+        let lying = |message: String| ask.lying(BlockId::Number(at.number), message);
+        let mut values = values.into_iter();
+        let (events, now, upgrade) = (values.next().flatten(), values.next().flatten(), values.next().flatten());
+        let timestamp_ms = match now.as_deref().map(<[u8; 8]>::try_from) {
+            None => None,
+            Some(Ok(bytes)) => Some(u64::from_le_bytes(bytes)).filter(|ms| *ms > 0),
+            Some(Err(_)) => return Err(lying("Timestamp.Now is not 8 bytes long".to_owned())),
+        };
+        if at.number == 0 {
+            // No events are kept for the genesis; an empty list is one zero byte.
+            let events = events.unwrap_or_else(|| Bytes::from_static(&[0]));
+            return Ok(Self { events, timestamp_ms, upgrade });
+        }
+        let events = events.ok_or_else(|| lying("no events in its state".to_owned()))?;
+        if timestamp_ms.is_none() {
+            return Err(lying("no timestamp in its state".to_owned()));
+        }
+        Ok(Self { events, timestamp_ms, upgrade })
+    }
 }

@@ -65,6 +65,15 @@ impl Endpoint {
         self.transport == Transport::Http
     }
 
+    /// Whether it is on this machine or in a network of one's own, by its address.
+    pub(super) fn is_own(&self) -> bool {
+        match &self.host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(ip) => ip.is_loopback() || ip.is_private(),
+            Host::Ipv6(ip) => ip.is_loopback() || ip.is_unique_local(),
+        }
+    }
+
     /// `host:port`, the only form that may appear in messages and logs.
     pub(super) fn shown(&self) -> &str {
         &self.shown
@@ -89,6 +98,17 @@ mod tests {
             assert!(!format!("{endpoint:?}").contains("secret"));
         }
         assert_eq!(Endpoint::parse("ws://[::1]:9944").unwrap().shown(), "[::1]:9944");
+    }
+
+    #[test]
+    fn ones_own_nodes_are_known_by_their_address() {
+        let is_own = |url| Endpoint::parse(url).unwrap().is_own();
+        for own in ["ws://localhost:9944", "ws://127.0.0.1:9944", "http://[::1]:9944", "ws://10.1.2.3:9944"] {
+            assert!(is_own(own), "{own}");
+        }
+        for other in ["wss://localhost.example", "wss://8.8.8.8", "wss://[2001:db8::1]", "wss://node.example"] {
+            assert!(!is_own(other), "{other}");
+        }
     }
 
     #[test]

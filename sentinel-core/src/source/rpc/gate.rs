@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep_until};
 use self::meter::Meter;
 use self::trial::{Bounds, Trial, Verdict};
 
-/// How many are under way at once at first.
-const START: usize = 256;
+/// How many are under way at once at first: few enough that a stranger's node does not take it for an attack.
+pub(super) const START: usize = 256;
+/// The same at a node of one's own.
+pub(super) const START_AT_HOME: usize = 2_048;
 /// What a good answer adds to the number at once before the first cut.
 const FREELY_WIDER: f64 = 2.0;
 /// What is left of the number at once after an answer that came too late, or "too many requests".
@@ -61,7 +63,7 @@ struct State {
     sent: usize,
     /// Bound of `under_way`; a fraction, because it grows by less than one.
     window: f64,
-    waiting: VecDeque<oneshot::Sender<Permit>>,
+    waiting: VecDeque<Waiting>,
     /// How often the bounds were cut.
     cuts: u64,
     pace: Option<f64>,
@@ -73,10 +75,18 @@ struct State {
     trial: Trial,
 }
 
-/// The right to one request; it ends when this is dropped.
+/// Who waits for room, and for how many requests.
+#[derive(Debug)]
+struct Waiting {
+    requests: usize,
+    turn: oneshot::Sender<Permit>,
+}
+
+/// The right to one request, or to several together; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     gate: Arc<Gate>,
+    requests: usize,
     cuts: u64,
     sent: bool,
 }
@@ -90,14 +100,15 @@ pub(super) struct Reading {
 }
 
 impl Gate {
-    pub(super) fn new(most: usize, per_second: Option<f64>) -> Self {
+    /// So many at once at first and at most, and so many per second at most.
+    pub(super) fn new(first: usize, most: usize, per_second: Option<f64>) -> Self {
         let most = most.max(1);
         let fixed = per_second.filter(|rate| rate.is_finite() && *rate > 0.0);
         let now = Instant::now();
         let state = State {
             under_way: 0,
             sent: 0,
-            window: most.min(START) as f64,
+            window: first.clamp(1, most) as f64,
             waiting: VecDeque::new(),
             cuts: 0,
             pace: fixed,
@@ -112,25 +123,7 @@ impl Gate {
 
     /// Waits for the turn of one more request.
     pub(super) async fn enter(self: &Arc<Self>) -> Permit {
-        let queue = {
-            let mut state = self.lock();
-            if state.has_room() && state.waiting.is_empty() {
-                state.under_way += 1;
-                Ok(self.permit(&state))
-            } else {
-                let (send, receive) = oneshot::channel();
-                state.waiting.push_back(send);
-                Err(receive)
-            }
-        };
-        let mut permit = match queue {
-            Ok(permit) => permit,
-            Err(turn) => match turn.await {
-                Ok(permit) => permit,
-                // A gate that is gone has nobody to keep waiting; the connection behind it will say so.
-                Err(_) => self.uncounted(),
-            },
-        };
+        let mut permit = self.room(1).await;
         loop {
             let turn = self.lock().turn();
             match turn {
@@ -151,6 +144,38 @@ impl Gate {
         }
     }
 
+    /// Waits for room for several requests together; `None` where they would have to wait for a rate or a pause, too.
+    pub(super) async fn enter_together(self: &Arc<Self>, requests: usize) -> Option<Permit> {
+        if !self.lock().is_free_for(requests) {
+            return None;
+        }
+        let mut permit = self.room(requests).await;
+        let is_free = self.lock().count_together(requests);
+        is_free.then(|| {
+            permit.send();
+            permit
+        })
+    }
+
+    /// Waits until so many more may be under way: who came first has it first.
+    async fn room(self: &Arc<Self>, requests: usize) -> Permit {
+        let queue = {
+            let mut state = self.lock();
+            if state.has_room(requests) && state.waiting.is_empty() {
+                Ok(self.permit(&mut state, requests))
+            } else {
+                let (turn, has_come) = oneshot::channel();
+                state.waiting.push_back(Waiting { requests, turn });
+                Err(has_come)
+            }
+        };
+        match queue {
+            Ok(permit) => permit,
+            // A gate that is gone has nobody to keep waiting; the connection behind it will say so.
+            Err(has_come) => has_come.await.unwrap_or_else(|_| self.permit(&mut self.lock(), requests)),
+        }
+    }
+
     /// How long the endpoint wants to be left alone.
     pub(super) fn closed_for(&self) -> Duration {
         let until = self.lock().closed_until;
@@ -163,7 +188,8 @@ impl Gate {
         let now = Instant::now();
         let until = |at: Option<Instant>| at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         let Some(pace) = state.pace else { return until(state.closed_until) };
-        let queue = Duration::try_from_secs_f64(state.waiting.len() as f64 / pace).unwrap_or(Duration::MAX);
+        let waiting: usize = state.waiting.iter().map(|waiting| waiting.requests).sum();
+        let queue = Duration::try_from_secs_f64(waiting as f64 / pace).unwrap_or(Duration::MAX);
         until(state.closed_until).max(until(Some(state.next_turn)).saturating_add(queue))
     }
 
@@ -172,14 +198,9 @@ impl Gate {
         Reading { under_way: state.under_way, window: state.window as usize, per_second: state.pace }
     }
 
-    fn permit(self: &Arc<Self>, state: &State) -> Permit {
-        Permit { gate: Arc::clone(self), cuts: state.cuts, sent: false }
-    }
-
-    fn uncounted(self: &Arc<Self>) -> Permit {
-        let mut state = self.lock();
-        state.under_way += 1;
-        self.permit(&state)
+    fn permit(self: &Arc<Self>, state: &mut State, requests: usize) -> Permit {
+        state.under_way += requests;
+        Permit { gate: Arc::clone(self), requests, cuts: state.cuts, sent: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -191,7 +212,7 @@ impl Permit {
     /// Its turn has come.
     fn send(&mut self) {
         let mut state = self.gate.lock();
-        state.sent += 1;
+        state.sent += self.requests;
         self.cuts = state.cuts;
         self.sent = true;
     }
@@ -272,15 +293,19 @@ impl Drop for Permit {
         let mut handed = Vec::new();
         {
             let mut state = self.gate.lock();
-            state.under_way = state.under_way.saturating_sub(1);
-            state.sent = state.sent.saturating_sub(usize::from(self.sent));
-            while state.has_room() {
-                let Some(next) = state.waiting.pop_front() else { break };
-                if next.is_closed() {
+            state.under_way = state.under_way.saturating_sub(self.requests);
+            if self.sent {
+                state.sent = state.sent.saturating_sub(self.requests);
+            }
+            while let Some(next) = state.waiting.pop_front() {
+                if next.turn.is_closed() {
                     continue;
                 }
-                state.under_way += 1;
-                handed.push((next, self.gate.permit(&state)));
+                if !state.has_room(next.requests) {
+                    state.waiting.push_front(next);
+                    break;
+                }
+                handed.push((next.turn, self.gate.permit(&mut state, next.requests)));
             }
         }
         for (next, permit) in handed {
@@ -297,8 +322,23 @@ enum Turn {
 }
 
 impl State {
-    fn has_room(&self) -> bool {
-        self.under_way < self.window as usize
+    /// More than is ever allowed has room alone.
+    fn has_room(&self, requests: usize) -> bool {
+        self.under_way == 0 || self.under_way + requests <= self.window as usize
+    }
+
+    /// Whether so many may be sent as soon as there is room.
+    fn is_free_for(&self, requests: usize) -> bool {
+        self.pace.is_none() && self.closed_until.is_none() && requests <= self.window as usize
+    }
+
+    /// The turn of requests that are sent together; whether it still is one.
+    fn count_together(&mut self, requests: usize) -> bool {
+        let (is_free, now) = (self.is_free_for(requests), Instant::now());
+        if is_free {
+            (0..requests).for_each(|_| self.meter.count(now));
+        }
+        is_free
     }
 
     /// What is asked for in a second at present.
@@ -332,7 +372,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_than_allowed_are_under_way_and_nobody_is_forgotten() {
-        let gate = Arc::new(Gate::new(4, None));
+        let gate = Arc::new(Gate::new(START, 4, None));
         let peak = std::sync::atomic::AtomicUsize::new(0);
         let request = || async {
             let permit = gate.enter().await;
@@ -347,8 +387,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn several_together_wait_for_room_for_all_of_them_and_not_where_there_is_a_rate() {
+        let gate = Arc::new(Gate::new(START, 8, None));
+        let (five, two) = (gate.enter_together(5).await.unwrap(), gate.enter().await);
+        let six = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.enter_together(6).await }
+        });
+        sleep(Duration::from_secs(1)).await;
+        // Who comes later does not overtake, although there is room for one.
+        assert!(timeout(Duration::from_secs(1), gate.enter()).await.is_err());
+        assert_eq!(gate.reading().under_way, 6);
+        drop(five);
+        let six = six.await.unwrap().unwrap();
+        assert_eq!(gate.reading().under_way, 7);
+        drop((six, two));
+        assert_eq!(gate.reading().under_way, 0);
+        assert!(gate.enter_together(9).await.is_none());
+
+        let late = gate.enter_together(8).await.unwrap();
+        let waiting = gate.enter_together(4);
+        late.limited(Some(Duration::from_secs(7)));
+        drop(late);
+        assert!(waiting.await.is_none() && gate.enter_together(2).await.is_none());
+        assert!(Arc::new(Gate::new(START, 8, Some(50.0))).enter_together(2).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_keeps_up_soon_gets_all() {
-        let gate = Arc::new(Gate::new(512, None));
+        let gate = Arc::new(Gate::new(START, 512, None));
         assert_eq!(gate.reading().window, START);
         for _ in 0..(512 - START) / 2 {
             gate.enter().await.fine();
@@ -358,7 +425,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_is_kept() {
-        let gate = Arc::new(Gate::new(100, Some(50.0)));
+        let gate = Arc::new(Gate::new(START, 100, Some(50.0)));
         let start = Instant::now();
         for _ in 0..100 {
             gate.enter().await.fine();
@@ -369,7 +436,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_under_way_counts_as_one_complaint() {
-        let gate = Arc::new(Gate::new(64, None));
+        let gate = Arc::new(Gate::new(START, 64, None));
         let permits = join_all((0..64).map(|_| gate.enter())).await;
         permits.iter().for_each(Permit::late);
         assert_eq!(gate.reading().window, 32);
@@ -383,7 +450,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_wants_to_be_left_alone_is() {
-        let gate = Arc::new(Gate::new(8, None));
+        let gate = Arc::new(Gate::new(START, 8, None));
         gate.enter().await.limited(Some(Duration::from_secs(7)));
         let start = Instant::now();
         join_all((0..4).map(|_| async { drop(gate.enter().await) })).await;
@@ -392,7 +459,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_refuses_everything_is_asked_ever_less_and_never_given_up() {
-        let gate = Arc::new(Gate::new(64, None));
+        let gate = Arc::new(Gate::new(START, 64, None));
         let start = Instant::now();
         let mut asked = Vec::new();
         while start.elapsed() < Duration::from_secs(600) {
@@ -408,7 +475,7 @@ mod tests {
     /// An endpoint that takes a hundred requests a second and refuses the rest, after a burst.
     #[tokio::test(start_paused = true)]
     async fn the_rate_of_an_endpoint_is_found() {
-        let gate = Arc::new(Gate::new(64, None));
+        let gate = Arc::new(Gate::new(START, 64, None));
         let bucket = Mutex::new((Instant::now(), 100.0));
         let share = Mutex::new((0u32, 0u32));
         let start = Instant::now();
@@ -445,7 +512,7 @@ mod tests {
     /// To slow down helps nobody there.
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_refuses_at_random_is_asked_on() {
-        let gate = Arc::new(Gate::new(16, None));
+        let gate = Arc::new(Gate::new(START, 16, None));
         let start = Instant::now();
         let worker = |from: usize| {
             let gate = &gate;

@@ -20,8 +20,8 @@ const LIST: u64 = 256;
 /// Lists that are kept: more than the blocks that anybody reads at once.
 const KEPT: usize = 16;
 
-/// Lists that are asked for at once by whoever begins to read.
-const FIRST_LISTS: u64 = 3;
+/// Lists that are asked for before they are needed: more blocks than anybody reads while a busy node makes up a list.
+const AHEAD: u64 = 4;
 
 /// What was asked for before it was known what is final is kept where that turns out soon, and as many blocks below it
 /// as a list has: they were final then, too.
@@ -71,7 +71,7 @@ impl Heights {
     ) -> Result<Option<[BlockHash; 2]>, SourceError> {
         let _preparing = self.preparing.lock().await;
         let (first, asked) = (*blocks.start(), Instant::now());
-        let (list, last) = (first / LIST, (first / LIST + (FIRST_LISTS - 1)).min(blocks.end() / LIST));
+        let (list, last) = (first / LIST, (first / LIST + AHEAD).min(blocks.end() / LIST));
         let is_height = u32::try_from(last.saturating_mul(LIST).saturating_add(LIST)).is_ok();
         if first == 0 || blocks.is_empty() || !is_height || ask.node.manners.no_lists() {
             return Ok(None);
@@ -128,8 +128,7 @@ impl Heights {
             // Heights of this chain are 32 bits on the wire: nodes refuse the parameter instead of answering null.
             return Ok(None);
         }
-        let last = self.last.swap(number + 1, Ordering::Relaxed);
-        let is_near = last > 0 && number.abs_diff(last - 1) <= LIST;
+        let is_near = self.follows(&(number..=number));
         if self.finalized.load(Ordering::Relaxed) == 0
             && let Some(hash) = Box::pin(self.hash_early(number)).await
         {
@@ -146,13 +145,47 @@ impl Heights {
         Box::pin(ask.hash_at(number)).await
     }
 
+    /// The hashes at consecutive heights, where all of them are in lists; to be believed as little as [one](Self::hash).
+    pub(super) async fn hashes(
+        &self,
+        ask: Ask<'_>,
+        heights: RangeInclusive<u64>,
+    ) -> Result<Option<Vec<BlockHash>>, SourceError> {
+        self.follows(&heights);
+        if self.finalized.load(Ordering::Relaxed) == 0 {
+            let early = future::join_all(heights.map(|number| self.hash_early(number))).await;
+            return Ok(early.into_iter().collect());
+        }
+        if *heights.end() > self.finalized.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut hashes = Vec::with_capacity((heights.end() - heights.start() + 1) as usize);
+        for number in heights {
+            let Some(list) = self.list(ask, number / LIST).await? else { return Ok(None) };
+            let Some(hash) = list.get().and_then(|list| list.get((number % LIST) as usize)) else { return Ok(None) };
+            hashes.push(*hash);
+        }
+        Ok(Some(hashes))
+    }
+
+    /// Whether heights lie near those that were asked for before them.
+    fn follows(&self, heights: &RangeInclusive<u64>) -> bool {
+        let last = self.last.swap(heights.end().saturating_add(1), Ordering::Relaxed);
+        last > 0 && heights.start().abs_diff(last - 1) <= LIST
+    }
+
     /// Asks for the hashes after those of the list that `number` begins, so that nobody waits for them. A failure shows
     /// when they are needed.
     pub(super) async fn look_ahead(&self, ask: Ask<'_>, number: u64) {
-        if number.is_multiple_of(LIST)
-            && let Err(error) = Box::pin(self.list(ask, number / LIST + 1)).await
-        {
-            tracing::debug!(number, %error, "no hashes ahead");
+        if !number.is_multiple_of(LIST) {
+            return;
+        }
+        let list = number / LIST;
+        let lists = (list + 1..=list + AHEAD).map(|list| self.list(ask, list));
+        for asked in Box::pin(future::join_all(lists)).await {
+            if let Err(error) = asked {
+                tracing::debug!(number, %error, "no hashes ahead");
+            }
         }
     }
 

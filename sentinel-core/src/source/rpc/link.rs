@@ -53,13 +53,28 @@ impl ToRpcParams for Params<'_> {
     }
 }
 
-/// A request is under way until this is dropped.
-struct UnderWay<'a>(&'a AtomicUsize);
+/// Requests are under way until this is dropped.
+struct UnderWay<'a> {
+    all: &'a AtomicUsize,
+    these: usize,
+}
+
+impl<'a> UnderWay<'a> {
+    fn these(all: &'a AtomicUsize, these: usize) -> Self {
+        all.fetch_add(these, Ordering::Relaxed);
+        Self { all, these }
+    }
+}
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.all.fetch_sub(self.these, Ordering::Relaxed);
     }
+}
+
+/// Whether the node said something.
+fn is_answer<T>(answer: &Result<T, ClientError>) -> bool {
+    matches!(answer, Ok(_) | Err(ClientError::Call(_)))
 }
 
 impl Link {
@@ -124,8 +139,7 @@ impl Link {
         params: Option<&str>,
         within: Duration,
     ) -> Result<Box<RawValue>, ConnectionError> {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        let _under_way = UnderWay(&self.under_way);
+        let _under_way = UnderWay::these(&self.under_way, 1);
         let answer = match &self.carrier {
             // It ends when the link is given up.
             Carrier::WebSocket(socket) => timeout(within, socket.request(method, params)).await,
@@ -135,15 +149,19 @@ impl Link {
         let Ok(answer) = answer else {
             return Err(ConnectionError::RequestTimeout { method: method.to_owned(), within });
         };
-        if matches!(answer, Ok(_) | Err(ClientError::Call(_))) {
+        if is_answer(&answer) {
             self.alive();
         }
-        answer.map_err(|error| match (&error, *self.hung.borrow()) {
+        answer.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: ClientError) -> ConnectionError {
+        match (&error, *self.hung.borrow()) {
             (ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect, Some(silent)) => {
                 ConnectionError::Hung(silent)
             }
             _ => ConnectionError::Client(error),
-        })
+        }
     }
 
     async fn request_over_http(
@@ -168,6 +186,25 @@ impl Link {
             self.proved.store(true, Ordering::Relaxed);
         }
         answer.map_err(into_rpc)
+    }
+
+    /// Sends requests together, each a method and the JSON of its parameters, with one deadline; none where they cannot be sent
+    /// over this connection so. Answers are in the order of the requests.
+    pub(super) async fn ask_together(&self, requests: &[(&str, String)]) -> Vec<Result<Box<RawValue>, RpcError>> {
+        let Carrier::WebSocket(socket) = &self.carrier else { return Vec::new() };
+        let _under_way = UnderWay::these(&self.under_way, requests.len());
+        let within = self.request_timeout;
+        let answers = socket.request_together(requests, within).await;
+        if answers.iter().any(is_answer) {
+            self.alive();
+            self.proved.store(true, Ordering::Relaxed);
+        }
+        let failure = |error, method: &str| match error {
+            ClientError::RequestTimeout => ConnectionError::RequestTimeout { method: method.to_owned(), within },
+            error => self.failure(error),
+        };
+        let answers = answers.into_iter().zip(requests);
+        answers.map(|(answer, (method, _))| answer.map_err(|error| into_rpc(failure(error, method)))).collect()
     }
 
     /// Begins a subscription without parameters.

@@ -18,13 +18,13 @@ use super::budget::Budget;
 use super::classify::{self, Asked, Trouble};
 use super::endpoint::Endpoint;
 use super::failure::ConnectionError;
-use super::gate::{Gate, LONGEST, Permit, SULKING};
+use super::gate::{Gate, LONGEST, Permit, START, START_AT_HOME, SULKING};
 use super::health::Health;
 use super::horizon::Horizon;
 use super::link::Link;
 use super::state::Manners;
 use super::stats::{Counters, EndpointStats};
-use crate::chain::BlockHash;
+use crate::chain::{BlockHash, BlockId};
 use crate::jitter::jittered;
 use crate::source::SourceError;
 
@@ -75,6 +75,8 @@ impl Node {
             true => (1, options.max_in_flight.min(MOST_OVER_HTTP)),
             false => (options.connections.max(1), options.max_in_flight),
         };
+        let usual = if address.is_own() { START_AT_HOME } else { START };
+        let first = options.first_in_flight.unwrap_or(usual);
         Self {
             index,
             address,
@@ -84,7 +86,7 @@ impl Node {
             genesis,
             serves: Mutex::new(None),
             refused: AtomicBool::new(false),
-            gate: Arc::new(Gate::new(most, options.requests_per_second)),
+            gate: Arc::new(Gate::new(first, most, options.requests_per_second)),
             health: Health::new(options.max_backoff),
             counters: Counters::default(),
             manners: Manners::new(options.page, options.batch),
@@ -173,6 +175,38 @@ impl Node {
                 sleep(pause).await;
             }
         }
+    }
+
+    /// Sends reads together, each once: a method and the JSON of its parameters, `block` for what an error would speak of. What
+    /// comes to nothing in them is to be asked alone. `None` where this endpoint is not asked so at present.
+    pub(super) async fn send_together(
+        &self,
+        requests: &[(&'static str, String)],
+        block: BlockId,
+    ) -> Option<Vec<Option<Box<RawValue>>>> {
+        let permit = self.gate.enter_together(requests.len()).await?;
+        let link = self.link().await.ok().filter(|link| link.is_socket())?;
+        self.counters.calls.add(requests.len());
+        let answers = link.ask_together(requests).await.into_iter().zip(requests);
+        let mut is_over = false;
+        let answers = answers.map(|(answer, (method, _))| match answer {
+            Ok(answer) => {
+                permit.fine();
+                self.answered();
+                self.counters.bytes.add(answer.get().len());
+                Some(answer)
+            }
+            Err(error) => {
+                // A connection that ends, or is silent, is one trouble for all of them.
+                let is_said = matches!(error, RpcError::User(_));
+                if is_said || !std::mem::replace(&mut is_over, true) {
+                    let asked = Asked { endpoint: self.endpoint(), method, function: None, block: Some(block) };
+                    self.learn(&permit, &link, error, asked, 0);
+                }
+                None
+            }
+        });
+        Some(answers.collect())
     }
 
     /// What a failure says about the endpoint, and after which pause the same question may be asked here again.

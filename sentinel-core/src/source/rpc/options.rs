@@ -32,8 +32,11 @@ pub struct RpcOptions {
     /// WebSocket connections to each endpoint at most; the first opens at once, others when there is much to ask. Over
     /// HTTP each request under way has a socket, up to 512 and [`max_in_flight`](Self::max_in_flight). 3.
     pub connections: usize,
-    /// Requests under way at each endpoint at most; fewer at first, and while it limits or does not keep up. 2,048.
+    /// Requests under way at each endpoint at most; fewer at first, and while it limits or does not keep up. 4,096.
     pub max_in_flight: usize,
+    /// Requests under way at each endpoint at first, before any answer shows how it keeps up. None: 256 at a stranger's, 2,048
+    /// at one with a loopback or private address.
+    pub first_in_flight: Option<usize>,
     /// Requests per second to each endpoint at most. None: as many as it takes; slower after it said that these were too
     /// many, then faster again.
     pub requests_per_second: Option<f64>,
@@ -91,7 +94,8 @@ impl Default for RpcOptions {
             poll_interval: Duration::from_secs(3),
             silence: Duration::from_secs(60),
             connections: 3,
-            max_in_flight: 2_048,
+            max_in_flight: 4_096,
+            first_in_flight: None,
             requests_per_second: None,
             retry_budget: RetryBudget::default(),
             probe_interval: Duration::from_secs(10),

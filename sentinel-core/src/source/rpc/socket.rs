@@ -6,6 +6,7 @@
 
 mod cork;
 mod message;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, interval_at, timeout};
 
 use self::message::{Message, read, write};
+use self::together::{Place, Together};
 
 pub(super) use self::cork::{Cork, Corked};
 
@@ -64,6 +66,7 @@ struct Waiting {
 #[derive(Debug)]
 enum Asked {
     Once(oneshot::Sender<Answer>),
+    Together(Place),
     Notifications(mpsc::Sender<Box<RawValue>>, oneshot::Sender<Answer>),
 }
 
@@ -95,6 +98,32 @@ impl Socket {
         let (send, answer) = oneshot::channel();
         self.ask(method, params, Asked::Once(send))?;
         self.answer(answer).await
+    }
+
+    /// Sends requests together, each a method and the JSON of its parameters, and waits for their answers, but no longer than
+    /// the deadline.
+    pub(super) async fn request_together(
+        &self,
+        requests: &[(&str, String)],
+        within: Duration,
+    ) -> Vec<Result<Box<RawValue>, Error>> {
+        let together = Together::new(requests.len());
+        let first = self.shared.next_id.fetch_add(requests.len() as u64, Ordering::Relaxed);
+        let places = together.places().map(Asked::Together);
+        self.shared.lock().answers.extend((first..).zip(places));
+        for (id, (method, params)) in (first..).zip(requests) {
+            if self.out.send(write(id, method, Some(params))).is_err() {
+                break;
+            }
+        }
+        if !self.is_open() {
+            let mut waiting = self.shared.lock();
+            (first..).take(requests.len()).for_each(|id| drop(waiting.answers.remove(&id)));
+        }
+        let _ = timeout(within, together.over()).await;
+        let missing = || if self.is_open() { Error::RequestTimeout } else { self.shared.reason() };
+        let answers = together.take().into_iter();
+        answers.map(|answer| answer.map_or_else(|| Err(missing()), |answer| answer.map_err(Error::Call))).collect()
     }
 
     /// Begins a subscription without parameters, which ends when it is dropped.
@@ -191,6 +220,7 @@ impl Shared {
                 match asked {
                     // Whoever asked may have gone away.
                     Asked::Once(send) => drop(send.send(answer)),
+                    Asked::Together(place) => place.put(answer),
                     Asked::Notifications(notify, send) => {
                         if let Ok(subscription) = &answer {
                             self.lock().subscriptions.insert(subscription.get().to_owned(), notify);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures::future;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use serde_json::value::RawValue;
 
 use super::Inner;
 use super::ask::Ask;
@@ -14,6 +15,9 @@ use super::portion::Portion;
 use super::wire::{self, Params};
 use crate::chain::{BlockId, BlockRef};
 use crate::source::{KeyValue, SourceError};
+
+/// The method that gives the values of several keys.
+pub(super) const QUERY: &str = "state_queryStorageAt";
 
 /// Batches of one read that are under way at once.
 const BATCHES_AT_ONCE: usize = 4;
@@ -39,6 +43,10 @@ impl Manners {
             page: Portion::new(page),
             batch: Portion::new(batch),
         }
+    }
+
+    pub(super) fn no_batches(&self) -> bool {
+        self.no_batches.load(Ordering::Relaxed)
     }
 
     pub(super) fn no_lists(&self) -> bool {
@@ -92,10 +100,8 @@ impl Inner {
 
     /// A node that lacks a state may answer "absent" to everything. So each request also asks which block it is.
     async fn witnessed(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
-        let mut all = Vec::with_capacity(keys.len() + 1);
-        all.push(self.number_key.clone());
-        all.extend_from_slice(keys);
-        let mut values = if ask.node.manners.no_batches.load(Ordering::Relaxed) {
+        let all = self.with_number(keys);
+        let mut values = if ask.node.manners.no_batches() {
             Box::pin(self.one_by_one(ask, at, &all)).await?
         } else {
             match self.query(ask, at, &all).await {
@@ -107,6 +113,24 @@ impl Inner {
                 answer => answer?,
             }
         };
+        self.witness(ask, at, values.remove(0).as_deref())?;
+        Ok(values)
+    }
+
+    /// Some keys after that of the block number.
+    pub(super) fn with_number(&self, keys: &[Bytes]) -> Vec<Bytes> {
+        [&self.number_key].into_iter().chain(keys).cloned().collect()
+    }
+
+    /// The values of all `keys` but the first in an answer; the first [says](Self::with_number) whose state it is.
+    pub(super) fn witnessed_in(
+        &self,
+        ask: Ask<'_>,
+        at: &BlockRef,
+        keys: &[Bytes],
+        answer: &RawValue,
+    ) -> Result<Vec<Option<Bytes>>, SourceError> {
+        let mut values = query_in(ask, at, keys, answer)?;
         self.witness(ask, at, values.remove(0).as_deref())?;
         Ok(values)
     }
@@ -127,25 +151,8 @@ impl Inner {
     }
 
     async fn query(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
-        const METHOD: &str = "state_queryStorageAt";
-        let block = BlockId::Number(at.number);
-        let answer = ask.state(METHOD, Params::new().hexes(keys).hex(&at.hash.0), at).await?;
-        let set = ask.read(wire::change_set(&answer), METHOD, Some(block))?;
-        let set = set.ok_or_else(|| ask.lying(block, "no values"))?;
-        if set.block != at.hash {
-            return Err(ask.lying(block, format!("the values of block {}", set.block)));
-        }
-        if set.changes.len() == keys.len() && set.changes.iter().zip(keys).all(|((got, _), asked)| got == asked) {
-            return Ok(set.changes.into_iter().map(|(_, value)| value).collect());
-        }
-        // Nodes leave out a key that was asked twice, and promise no order.
-        let values: HashMap<Bytes, Option<Bytes>> = set.changes.into_iter().collect();
-        keys.iter()
-            .map(|key| match values.get(key) {
-                Some(value) => Ok(value.clone()),
-                None => Err(ask.lying(block, format!("no value for 0x{}", const_hex::encode(key)))),
-            })
-            .collect()
+        let answer = ask.state(QUERY, Params::new().hexes(keys).hex(&at.hash.0), at).await?;
+        query_in(ask, at, keys, &answer)
     }
 
     async fn one_by_one(&self, ask: Ask<'_>, at: &BlockRef, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, SourceError> {
@@ -277,6 +284,27 @@ impl Inner {
             return Ok(keys);
         }
     }
+}
+
+/// The values of `keys` in an answer.
+fn query_in(ask: Ask<'_>, at: &BlockRef, keys: &[Bytes], answer: &RawValue) -> Result<Vec<Option<Bytes>>, SourceError> {
+    let block = BlockId::Number(at.number);
+    let set = ask.read(wire::change_set(answer), QUERY, Some(block))?;
+    let set = set.ok_or_else(|| ask.lying(block, "no values"))?;
+    if set.block != at.hash {
+        return Err(ask.lying(block, format!("the values of block {}", set.block)));
+    }
+    if set.changes.len() == keys.len() && set.changes.iter().zip(keys).all(|((got, _), asked)| got == asked) {
+        return Ok(set.changes.into_iter().map(|(_, value)| value).collect());
+    }
+    // Nodes leave out a key that was asked twice, and promise no order.
+    let values: HashMap<Bytes, Option<Bytes>> = set.changes.into_iter().collect();
+    keys.iter()
+        .map(|key| match values.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Err(ask.lying(block, format!("no value for 0x{}", const_hex::encode(key)))),
+        })
+        .collect()
 }
 
 /// Some of the keys under a prefix.

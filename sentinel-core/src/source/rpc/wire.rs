@@ -24,6 +24,7 @@ pub(super) enum Malformed {
 const ROOM: usize = 80;
 
 /// Parameters of a request, written as JSON without a tree in between.
+#[derive(Clone)]
 pub(super) struct Params(String);
 
 impl Params {
