@@ -279,7 +279,7 @@ async fn everything_at_once(last: u64, seed: u64) -> Outcome {
     );
     let genesis = Some(chain.identity().await?.genesis_hash);
     let urls = [stranger.ws_url(), primary.ws_url(), archive.ws_url()];
-    let options = RpcOptions { genesis, ..quick() };
+    let options = RpcOptions { genesis, first_in_flight: Some(256), ..quick() };
     let source = RpcSource::connect_any(&[&urls[0], &urls[1], &urls[2]], options).await?;
     let nodes = [&stranger, &primary, &archive];
     let greeting = nodes.map(Node::requests);

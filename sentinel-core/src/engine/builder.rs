@@ -177,7 +177,7 @@ impl EngineBuilder {
     }
 
     /// How many blocks are under way at most; 2,048. Two thirds of them are read at once, the others may wait for those before
-    /// them. A backfill begins with 512, reads more at once while they come quickly, and fewer while they do not or are large.
+    /// them. A backfill begins with 1,024, reads more at once while they come quickly, and fewer while they do not or are large.
     /// The source sees to it that a node is not asked more than it takes.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);

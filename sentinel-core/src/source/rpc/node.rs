@@ -24,7 +24,7 @@ use super::horizon::Horizon;
 use super::link::Link;
 use super::state::Manners;
 use super::stats::{Counters, EndpointStats};
-use crate::chain::{BlockHash, BlockId};
+use crate::chain::BlockHash;
 use crate::jitter::jittered;
 use crate::source::SourceError;
 
@@ -177,19 +177,20 @@ impl Node {
         }
     }
 
-    /// Sends reads together, each once: a method and the JSON of its parameters, `block` for what an error would speak of. What
-    /// comes to nothing in them is to be asked alone. `None` where this endpoint is not asked so at present.
+    /// Sends reads together, each once: a method and the JSON of its parameters; `block` tells by its index which block one is
+    /// about, of those that this endpoint has. What comes to nothing in them is to be asked alone. `None` where this endpoint is
+    /// not asked so at present.
     pub(super) async fn send_together(
         &self,
         requests: &[(&'static str, String)],
-        block: BlockId,
+        block: impl Fn(usize) -> u64,
     ) -> Option<Vec<Option<Box<RawValue>>>> {
         let permit = self.gate.enter_together(requests.len()).await?;
         let link = self.link().await.ok().filter(|link| link.is_socket())?;
         self.counters.calls.add(requests.len());
-        let answers = link.ask_together(requests).await.into_iter().zip(requests);
+        let answers = link.ask_together(requests).await.into_iter().zip(requests).enumerate();
         let mut is_over = false;
-        let answers = answers.map(|(answer, (method, _))| match answer {
+        let answers = answers.map(|(index, (answer, (method, _)))| match answer {
             Ok(answer) => {
                 permit.fine();
                 self.answered();
@@ -200,8 +201,12 @@ impl Node {
                 // A connection that ends, or is silent, is one trouble for all of them.
                 let is_said = matches!(error, RpcError::User(_));
                 if is_said || !std::mem::replace(&mut is_over, true) {
-                    let asked = Asked { endpoint: self.endpoint(), method, function: None, block: Some(block) };
-                    self.learn(&permit, &link, error, asked, 0);
+                    let block = block(index);
+                    let asked = Asked { endpoint: self.endpoint(), method, function: None, block: Some(block.into()) };
+                    if let (SourceError::StatePruned { .. }, _) = self.learn(&permit, &link, error, asked, 0) {
+                        // Then it is not asked for it once more.
+                        self.pruned(block);
+                    }
                 }
                 None
             }

@@ -40,7 +40,8 @@ impl Inner {
             requests.push((QUERY, state.clone().hex(&hash.0).build()?));
         }
         let ahead = future::join_all(heights.clone().map(|number| self.heights.look_ahead(ask, number)));
-        let asked = ask.node.send_together(&requests, BlockId::Number(*heights.start()));
+        let first = *heights.start();
+        let asked = ask.node.send_together(&requests, |index| first + (index / 2) as u64);
         let mut answers = future::join(asked, ahead).await.0?.into_iter();
         let mut blocks = Vec::with_capacity(hashes.len());
         for (number, hash) in heights.zip(hashes) {
