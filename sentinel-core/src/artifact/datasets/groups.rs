@@ -107,12 +107,14 @@ fn on_two_threads<T: Send, R: Send>(
         std::iter::from_fn(next).map(|(index, item)| Ok((index, work(item)?))).collect::<Result<Vec<_>>>()
     };
     let (own, others) = thread::scope(|scope| {
-        let other = scope.spawn(take_part);
-        (take_part(), other.join())
+        // Without a second thread, one does it all.
+        let other = thread::Builder::new().spawn_scoped(scope, take_part).ok();
+        (take_part(), other.map(|other| other.join()))
     });
-    let others = others.map_err(|_| ParquetError::General("a column could not be written".to_owned()))?;
     let mut all = own?;
-    all.extend(others?);
+    if let Some(others) = others {
+        all.extend(others.map_err(|_| ParquetError::General("a column could not be written".to_owned()))??);
+    }
     all.sort_unstable_by_key(|(index, _)| *index);
     Ok(all.into_iter().map(|(_, result)| result).collect())
 }
