@@ -175,12 +175,7 @@ async fn a_block_takes_few_requests() -> Outcome {
 
 /// A made-up chain so long, all of it final.
 async fn long(blocks: u64) -> Result<(MemorySource, Node), Box<dyn Error>> {
-    let chain = MemorySource::new("long", runtimes::raonet_218());
-    for number in 1..=blocks {
-        let mut block = chains::block(number);
-        block.changes.push(chains::last_upgrade(&runtimes::raonet_218()));
-        chain.push(block);
-    }
+    let chain = chains::long(blocks);
     let node = Node::serve(Arc::new(chain.clone())).await?;
     Ok((chain, node))
 }

@@ -7,21 +7,16 @@ use std::time::Duration;
 
 use sentinel_core::chain::Finality;
 use sentinel_core::source::{BlockSource, MemorySource, RpcOptions, RpcSource, SourceError};
+use sentinel_support::chains;
 use sentinel_support::node::{Answer, Limit, Node};
 use sentinel_support::rpc::{Transport, connect, connect_by};
-use sentinel_support::{chains, runtimes};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 const LAST: u64 = 600;
 
 async fn chain() -> Result<(MemorySource, Node), Box<dyn Error>> {
-    let chain = MemorySource::new("long", runtimes::raonet_218());
-    for number in 1..=LAST {
-        let mut block = chains::block(number);
-        block.changes.push(chains::last_upgrade(&runtimes::raonet_218()));
-        chain.push(block);
-    }
+    let chain = chains::long(LAST);
     let node = Node::serve(Arc::new(chain.clone())).await?;
     Ok((chain, node))
 }

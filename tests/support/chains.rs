@@ -34,6 +34,17 @@ pub fn last_upgrade(runtime: &Runtime) -> (Bytes, Option<Bytes>) {
     (Bytes::copy_from_slice(&storage_prefix("System", "LastRuntimeUpgrade")), Some(value.into()))
 }
 
+/// A made-up chain of so many blocks of runtime 218, each of which says in its state which runtime wrote it.
+pub fn long(blocks: u64) -> MemorySource {
+    let chain = MemorySource::new("long", runtimes::raonet_218());
+    for number in 1..=blocks {
+        let mut block = block(number);
+        block.changes.push(last_upgrade(&runtimes::raonet_218()));
+        chain.push(block);
+    }
+    chain
+}
+
 /// The next block of a made-up chain: a remark, a new account, one changed value. It decodes with every runtime.
 pub fn block(number: u64) -> MemoryBlock {
     block_with_longer_events(number, 0)
