@@ -106,6 +106,25 @@ async fn a_backfill_writes_every_block_as_the_chain_has_it() -> Outcome {
     Ok(())
 }
 
+/// Blocks that come together are bound together, over the ends of windows and of batches; it must not show.
+#[tokio::test]
+async fn blocks_read_together_are_written_as_those_read_alone() -> Outcome {
+    let chain = chain(1_300);
+    let mut written = Vec::new();
+    for (at_once, batch) in [(1, 10_000), (2_048, 10_000), (2_048, 50), (37, 9)] {
+        let store = store();
+        let engine =
+            engine(&chain, &store, Mode::Backfill).range(3..=1_250).outputs("blocks,extrinsics,events".parse()?);
+        let report = engine.jsonl(true).in_flight(at_once).batch_size(batch).build()?.run().await?;
+        assert!(report.is_complete() && report.done == 1_248 && report.cursor == Some(1_250), "{report:?}");
+        written.push(artifacts(&store).await?);
+    }
+    let (alone, together) = written.split_first().ok_or("nothing was written")?;
+    assert!(alone.len() >= 2 * (3 * 2 + 1), "{:?}", alone.keys());
+    assert!(together.iter().all(|together| together == alone));
+    Ok(())
+}
+
 /// Epochs that ran, by block and subnet, as the simulator says.
 fn history(chain: &SimSource, first: u64, last: u64) -> Outcome<Vec<(u64, u16)>> {
     let mut ran = Vec::new();

@@ -117,6 +117,30 @@ async fn a_window_without_parts_is_safe_or_read_again() -> Outcome {
     Ok(())
 }
 
+/// The files of a window are made while those of the one before are stored, and wait for them.
+#[tokio::test]
+async fn windows_are_stored_in_their_order_however_long_one_takes() -> Outcome {
+    let chain = chain();
+    for size in [10, 10_000] {
+        let whole = Arc::new(ObjectStorage::memory());
+        run_in_batches(size, &chain, whole.clone(), Mode::Backfill).await?;
+        let store = Arc::new(ObjectStorage::memory());
+        let slow = StoreFault::Slow(std::time::Duration::from_millis(400));
+        let slow = FaultyStore::new(store.clone()).on(When::every(Deed::Put).of("0000000960-0000000999.parquet"), slow);
+        let report = run_in_batches(size, &chain, Arc::new(slow.clone()), Mode::Backfill).await?;
+        assert!(report.is_complete() && report.windows_written == 2, "{report:?}");
+        let puts = slow.puts();
+        let first_put =
+            |window: &str, end: &str| puts.iter().position(|key| key.contains(window) && key.ends_with(end));
+        let is_there = first_put("0000000960-", ".json").ok_or("no first manifest")?;
+        let next = first_put("0000001000-", ".parquet").ok_or("no second window")?;
+        assert!(is_there < next, "batches of {size}: {puts:?}");
+        let (expected, objects) = (Objects::of(&*whole).await?, Objects::of(&*store).await?);
+        assert_eq!(expected.difference(&objects), [""; 0], "batches of {size}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_store_that_cannot_be_written_at_all_ends_a_run_before_it_reads() -> Outcome {
     let (chain, store) = (chain(), Arc::new(ObjectStorage::memory()));

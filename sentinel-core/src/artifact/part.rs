@@ -115,6 +115,23 @@ impl PartBuilder {
         self.rows(rows.events)
     }
 
+    /// Makes tables of the rows so far, ahead of time.
+    pub(crate) fn make_tables(&mut self) -> Result<(), ArtifactError> {
+        self.pending.end_block(&mut self.chunks, true)
+    }
+
+    /// Adds the blocks of another, which come after those begun so far, and their rows.
+    pub(crate) fn append(&mut self, mut later: Self) -> Result<(), ArtifactError> {
+        let Some(first) = later.blocks.first() else { return Ok(()) };
+        if let Some(before) = self.blocks.last() {
+            follows(before, first)?;
+        }
+        self.make_tables()?;
+        later.make_tables()?;
+        self.blocks.append(&mut later.blocks);
+        self.chunks.append(later.chunks)
+    }
+
     /// The blocks begun so far.
     pub fn blocks(&self) -> &[BlockRef] {
         &self.blocks
@@ -139,7 +156,7 @@ impl PartBuilder {
     }
 
     fn end(mut self, loose: bool) -> Result<Part, ArtifactError> {
-        self.pending.end_block(&mut self.chunks, true)?;
+        self.make_tables()?;
         Ok(Part { blocks: self.blocks, chunks: self.chunks.finish(loose)? })
     }
 

@@ -17,7 +17,7 @@ use super::batch::{Batch, Saved, Saving};
 use super::best::Best;
 use super::detection::Detection;
 use super::gaps::Gaps;
-use super::gather::{Gathered, Rows};
+use super::gather::{Gathered, Rows, Sheaf};
 use super::run::{OpenWindow, Rest, Run};
 use super::state::{Cursor, PartOf, Quarantined};
 use crate::artifact::datasets::{Dataset, FindingRow, Window};
@@ -52,6 +52,9 @@ const PATIENT: Duration = Duration::from_secs(1);
 /// What was read takes no more room than this, as text, before it is made safe.
 const ROOM: usize = 16 << 20;
 
+/// Windows that are written at once: while one waits for the store, the next is made.
+const AT_ONCE: usize = 2;
+
 impl Blocks {
     pub(super) fn new(run: Run, detection: Detection) -> Self {
         let is_best = run.settings.best && !detection.is_empty();
@@ -82,16 +85,46 @@ impl Blocks {
             || self.saved.elapsed() >= PATIENT
     }
 
+    /// Refuses a block that is not the child of the one before it.
+    fn check_parent(&self, at: &BlockRef) -> Result<(), EngineError> {
+        match self.before.filter(|before| before.number + 1 == at.number) {
+            Some(before) if before.hash != at.parent_hash => {
+                // Which of the two is right is not for us to say: nothing is written of either from here on.
+                let expected = BlockRef { hash: at.parent_hash, ..before };
+                Err(EngineError::contradicted(&before, &expected))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes blocks that nobody but the store is interested in, after the one before them.
+    fn accept_together(&mut self, sheaf: Sheaf) -> Result<(), EngineError> {
+        let Sheaf { blocks, part, timestamp_ms, took } = sheaf;
+        let ([first, ..], [.., last]) = (&blocks[..], &blocks[..]) else { return Ok(()) };
+        self.check_parent(first)?;
+        self.batch.part.append(part)?;
+        self.before = Some(*last);
+        for (at, took) in blocks.iter().zip(took) {
+            tracing::debug!(block = at.number, duration_ms = took.as_millis() as u64, "read");
+            histogram!(metrics::BLOCK_SECONDS).record(took.as_secs_f64());
+            self.batch.took(at.number, Some(*at));
+        }
+        self.is_at(timestamp_ms);
+        Ok(())
+    }
+
+    /// Takes note of the time of the newest block.
+    fn is_at(&mut self, timestamp_ms: Option<u64>) {
+        self.newest_ms = timestamp_ms.or(self.newest_ms);
+        if let Some(time) = timestamp_ms {
+            gauge!(metrics::BLOCK_TIME).set(time as f64 / 1_000.0);
+        }
+    }
+
     /// Takes a block: after the one before it, and with what detectors say of it.
     async fn accept(&mut self, number: u64, block: Gathered) -> Result<(), EngineError> {
         let at = block.at;
-        if let Some(before) = self.before.filter(|before| before.number + 1 == at.number)
-            && before.hash != at.parent_hash
-        {
-            // Which of the two is right is not for us to say: nothing is written of either from here on.
-            let expected = BlockRef { hash: at.parent_hash, ..before };
-            return Err(EngineError::contradicted(&before, &expected));
-        }
+        self.check_parent(&at)?;
         let seen = self.settled(number, Some(at)).await?;
         let is_new = seen.is_none();
         let findings = match (seen, &block.raw) {
@@ -116,10 +149,7 @@ impl Blocks {
             "read"
         );
         histogram!(metrics::BLOCK_SECONDS).record(block.took.as_secs_f64());
-        self.newest_ms = block.timestamp_ms.or(self.newest_ms);
-        if let Some(time) = block.timestamp_ms {
-            gauge!(metrics::BLOCK_TIME).set(time as f64 / 1_000.0);
-        }
+        self.is_at(block.timestamp_ms);
         self.batch.part.begin(at)?;
         push(&mut self.batch.part, block.rows)?;
         if self.run.job.outputs.has(Dataset::Findings) {
@@ -168,10 +198,10 @@ impl Blocks {
     async fn save(&mut self) -> Result<(), EngineError> {
         self.wait_saved().await?;
         // The cursor does not overtake what becomes safe with a window.
-        if self.run.seals_rest {
-            self.wait_sealed().await?;
+        if self.run.unsafe_rests > 0 {
+            self.wait_sealed(0).await?;
         }
-        if self.run.seals_rest {
+        if self.run.unsafe_rests > 0 {
             return Err(EngineError::Internal { block: self.batch.last });
         }
         let Some(saving) = self.take_batch()? else { return Ok(()) };
@@ -215,9 +245,9 @@ impl Blocks {
         Ok(())
     }
 
-    /// Waits for the window that is being written.
-    async fn wait_sealed(&mut self) -> Result<(), EngineError> {
-        if let Some(saved) = self.run.sealed().await? {
+    /// Waits until no more windows than these are being written.
+    async fn wait_sealed(&mut self, but: usize) -> Result<(), EngineError> {
+        while let Some(saved) = self.run.sealed(but).await? {
             self.is_safe(saved);
         }
         Ok(())
@@ -251,7 +281,7 @@ impl Blocks {
                 self.take_batch()?.and_then(|mut saving| Some(Rest { part: saving.part.take()?, saving }))
             }
         };
-        self.wait_sealed().await?;
+        self.wait_sealed(AT_ONCE - 1).await?;
         let Some(open) = self.open.take().filter(|open| open.window == window) else {
             return Err(EngineError::Internal { block: window.first() });
         };
@@ -268,7 +298,7 @@ impl Blocks {
     /// Saves what is complete, however the run went.
     async fn finish(&mut self, outcome: Result<(), EngineError>) -> Result<(), EngineError> {
         let saved = self.wait_saved().await;
-        let sealed = self.wait_sealed().await;
+        let sealed = self.wait_sealed(0).await;
         match outcome.and(saved).and(sealed) {
             Ok(()) => self.flush().await,
             // What was read before the failure is worth keeping; the failure is what is told.

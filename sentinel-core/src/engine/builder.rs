@@ -91,7 +91,7 @@ impl EngineBuilder {
                 rate_limit: Duration::ZERO,
                 batch_size: 0,
                 batch_delay: Duration::ZERO,
-                in_flight: 2_048,
+                in_flight: 3_072,
                 give_up: Some(Duration::from_secs(600)),
                 force: false,
                 best: false,
@@ -176,8 +176,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How many blocks are under way at most; 2,048. Two thirds of them are read at once, the others may wait for those before
-    /// them. A backfill begins with 1,024, reads more at once while they come quickly, and fewer while they do not or are large.
+    /// How many blocks are under way at most; 3,072. Two thirds of them are read at once, the others may wait for those before
+    /// them. A backfill begins with all of these, 2,048, and reads fewer at once while they do not come quickly or are large.
     /// The source sees to it that a node is not asked more than it takes.
     pub fn in_flight(mut self, blocks: usize) -> Self {
         self.settings.in_flight = blocks.max(1);

@@ -131,7 +131,7 @@ async fn fill(run: &mut Run, window: Window) -> Result<(), EngineError> {
     if !whole {
         return Ok(());
     }
-    run.sealed().await?;
+    run.sealed(0).await?;
     run.seal(window, open.parts, None).await
 }
 

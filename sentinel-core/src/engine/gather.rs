@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::patience::Failure;
 use super::{Job, Mode};
+use crate::artifact::ArtifactError;
 use crate::artifact::datasets::{BlockReader, BlockRows, Dataset, EpochRow, HyperparameterRow, NeuronRow, WeightRow};
+use crate::artifact::part::PartBuilder;
 use crate::chain::epoch::{EpochSpan, SnapshotPlan};
 use crate::chain::{BlockRef, NetUid};
 use crate::source::{BlockSource, RawBlock};
@@ -28,6 +30,35 @@ pub(super) struct Gathered {
     pub(super) bytes: usize,
     /// The block itself, for detectors.
     pub(super) raw: Option<RawBlock>,
+}
+
+/// Consecutive blocks that were read together, and their rows as they are kept. What the order of blocks has no say in is
+/// done before their turn comes.
+pub(super) struct Sheaf {
+    pub(super) blocks: Vec<BlockRef>,
+    pub(super) part: PartBuilder,
+    /// The time of the newest.
+    pub(super) timestamp_ms: Option<u64>,
+    /// How long each took.
+    pub(super) took: Vec<Duration>,
+}
+
+impl Sheaf {
+    /// Of blocks that are read for their own rows alone, each the child of the one before.
+    pub(super) fn bind(gathered: impl IntoIterator<Item = Gathered>) -> Result<Self, ArtifactError> {
+        let mut sheaf = Self { blocks: Vec::new(), part: PartBuilder::new(), timestamp_ms: None, took: Vec::new() };
+        for block in gathered {
+            sheaf.part.begin(block.at)?;
+            if let Some(rows) = block.rows.of_block {
+                sheaf.part.block_rows(rows)?;
+            }
+            sheaf.blocks.push(block.at);
+            sheaf.timestamp_ms = block.timestamp_ms.or(sheaf.timestamp_ms);
+            sheaf.took.push(block.took);
+        }
+        sheaf.part.make_tables()?;
+        Ok(sheaf)
+    }
 }
 
 /// Rows of one block.
@@ -65,6 +96,11 @@ impl Gatherer {
         let block = self.source.block(number.into()).await?;
         let gathered = self.block(block).await?;
         Ok(Gathered { took: began.elapsed(), ..gathered })
+    }
+
+    /// Whether blocks are of use to nobody once their rows are made.
+    pub(super) fn makes_rows_only(&self) -> bool {
+        self.reads_blocks_only() && !self.keep_raw
     }
 
     /// Whether a block is all that is read for its rows.

@@ -19,7 +19,7 @@ impl Run {
             }
             self.mend_window(window).await?;
         }
-        self.sealed().await.map(drop)
+        self.sealed(0).await.map(drop)
     }
 
     async fn mend_window(&mut self, window: Window) -> Result<(), EngineError> {
@@ -54,7 +54,7 @@ impl Run {
             return Ok(());
         }
         tracing::info!(%window, ?read, "a window that was left behind is sealed");
-        self.sealed().await?;
+        self.sealed(0).await?;
         self.seal(window, open.parts, None).await
     }
 }

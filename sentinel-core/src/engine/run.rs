@@ -1,11 +1,12 @@
 //! What all modes share: the lease, the cursor, parts, windows, and the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use ::metrics::{counter, gauge};
 use futures::future;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::batch::{Saved, Saving};
@@ -41,9 +42,12 @@ pub(super) struct Run {
     pub(super) missing: Missing,
     pub(super) lease: Arc<Lease>,
     pulse: JoinHandle<()>,
-    sealing: Option<JoinHandle<Result<Sealed, EngineError>>>,
-    /// Blocks become safe with the window that is being written, or would have, had that not failed.
-    pub(super) seals_rest: bool,
+    /// Windows that are being written, in their order.
+    sealing: VecDeque<JoinHandle<Result<Sealed, EngineError>>>,
+    /// Windows that are being written and with which blocks become safe, or would have, had that not failed.
+    pub(super) unsafe_rests: usize,
+    /// Ends when the window that is being written last is there.
+    before: Option<oneshot::Receiver<()>>,
     began: Instant,
 }
 
@@ -51,6 +55,7 @@ pub(super) struct Run {
 struct Sealed {
     bytes: u64,
     saved: Option<Saved>,
+    had_rest: bool,
 }
 
 /// Blocks of a window that are in none of its parts: they become safe with its artifacts.
@@ -154,11 +159,17 @@ struct Sealing {
     window: Window,
     left_out: Vec<u64>,
     rest: Option<Rest>,
+    lease: Arc<Lease>,
+    /// Comes when the window before is there; nothing, where it could not be written.
+    before: Option<oneshot::Receiver<()>>,
+    /// To be told when this one is.
+    after: oneshot::Sender<()>,
 }
 
 impl Sealing {
     async fn run(self, mut parts: Vec<Part>) -> Result<Sealed, EngineError> {
-        let Self { state, job, identity, window, left_out, rest } = self;
+        let Self { state, job, identity, window, left_out, rest, lease, before, after } = self;
+        let had_rest = rest.is_some();
         let (rest, saving) = rest.map(|rest| (rest.part, rest.saving)).unzip();
         let outputs = job.artifacts()?;
         let complete = left_out.is_empty();
@@ -174,6 +185,11 @@ impl Sealing {
             builder.seal()
         });
         let sealed = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
+        if let Some(before) = before {
+            // Windows are there in their order. What went wrong with the one before is told by its own task.
+            before.await.map_err(|_| EngineError::Internal { block: window.first() })?;
+            lease.check().await?;
+        }
         fail::fail_point!("engine::before_data");
         sealed.store_files(&**state.storage()).await?;
         fail::fail_point!("engine::after_data");
@@ -187,7 +203,9 @@ impl Sealing {
         if complete {
             state.drop_parts(window).await?;
         }
-        Ok(Sealed { bytes: sealed.size(), saved })
+        // Nobody may wait for it.
+        let _ = after.send(());
+        Ok(Sealed { bytes: sealed.size(), saved, had_rest })
     }
 }
 
@@ -233,8 +251,9 @@ impl Run {
             missing: Missing::default(),
             lease,
             pulse,
-            sealing: None,
-            seals_rest: false,
+            sealing: VecDeque::new(),
+            unsafe_rests: 0,
+            before: None,
             began: Instant::now(),
         })
     }
@@ -279,8 +298,7 @@ impl Run {
         self.lease.check().await
     }
 
-    /// Writes the artifacts of a window, beside the reading of the next one; the one before was [waited
-    /// for](Self::sealed).
+    /// Writes the artifacts of a window, beside the reading of the next one. They are there after those of the window before.
     pub(super) async fn seal(
         &mut self,
         window: Window,
@@ -290,7 +308,8 @@ impl Run {
         self.still_ours().await?;
         let left_out: Vec<u64> =
             self.quarantined.range(window.first()..=window.last()).map(|(block, _)| *block).collect();
-        self.seals_rest = rest.is_some();
+        self.unsafe_rests += usize::from(rest.is_some());
+        let (after, is_there) = oneshot::channel();
         let work = Sealing {
             state: self.state.clone(),
             job: Arc::clone(&self.job),
@@ -298,21 +317,31 @@ impl Run {
             window,
             left_out,
             rest,
+            lease: Arc::clone(&self.lease),
+            before: self.before.replace(is_there).filter(|_| !self.sealing.is_empty()),
+            after,
         };
-        self.sealing = Some(tokio::spawn(work.run(parts)));
+        self.sealing.push_back(tokio::spawn(work.run(parts)));
         Ok(())
     }
 
-    /// Waits for the window that is being written; gives what became safe with it.
-    pub(super) async fn sealed(&mut self) -> Result<Option<Saved>, EngineError> {
-        let Some(task) = self.sealing.take() else { return Ok(None) };
-        let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
-        self.seals_rest = false;
-        self.report.windows_written += 1;
-        self.report.bytes_written += sealed.bytes;
-        counter!(metrics::WINDOWS).increment(1);
-        counter!(metrics::ARTIFACT_BYTES).increment(sealed.bytes);
-        Ok(sealed.saved)
+    /// Waits until no more windows than these are being written; gives what became safe with one that was. Ask until there is
+    /// nothing more.
+    pub(super) async fn sealed(&mut self, but: usize) -> Result<Option<Saved>, EngineError> {
+        while self.sealing.len() > but
+            && let Some(task) = self.sealing.pop_front()
+        {
+            let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
+            self.unsafe_rests -= usize::from(sealed.had_rest);
+            self.report.windows_written += 1;
+            self.report.bytes_written += sealed.bytes;
+            counter!(metrics::WINDOWS).increment(1);
+            counter!(metrics::ARTIFACT_BYTES).increment(sealed.bytes);
+            if sealed.saved.is_some() {
+                return Ok(sealed.saved);
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn tell(&mut self) {
@@ -324,7 +353,11 @@ impl Run {
 
     /// Ends the run, however it went.
     pub(super) async fn close(mut self, outcome: Result<(), EngineError>) -> (RunReport, Result<(), EngineError>) {
-        let sealed = self.sealed().await.map(drop);
+        let mut sealed = Ok(());
+        while !self.sealing.is_empty() {
+            // The first failure is the reason of the others.
+            sealed = sealed.and(self.sealed(0).await.map(drop));
+        }
         self.pulse.abort();
         let outcome = outcome.and(sealed);
         self.report.quarantined = self.quarantined.keys().copied().collect();

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How many are read at once at first.
-const START: usize = 1_024;
+const START: usize = 2_048;
 /// So many more are read at once after one that was quick.
 const MORE: usize = 2;
 /// No fewer than these.

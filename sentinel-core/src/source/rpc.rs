@@ -13,6 +13,7 @@ mod health;
 mod heights;
 mod horizon;
 mod http;
+mod json;
 mod keeper;
 mod link;
 mod meaning;

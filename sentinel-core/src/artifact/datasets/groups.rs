@@ -6,6 +6,7 @@ use std::thread;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{FieldRef, SchemaRef};
+use arrow_select::concat::concat;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::{ParquetError, Result};
@@ -14,6 +15,9 @@ use parquet::file::writer::SerializedFileWriter;
 
 /// Rows of a group.
 pub(super) const GROUP_ROWS: usize = 131_072;
+
+/// Rows that a column's writer is given at once.
+const AT_ONCE: usize = 1_024;
 
 /// Rows that are worth a thread: to start one takes as long as some hundred of them.
 const WORTH: usize = 4_096;
@@ -36,34 +40,38 @@ impl GroupWriter {
         Ok(Self { schema, file, groups, columns: Vec::new(), rows: 0 })
     }
 
-    /// Adds rows to the group that is open; those that it has no room for begin the next one.
-    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        let now = rows.num_rows().min(GROUP_ROWS - self.rows);
-        self.add(&rows.slice(0, now))?;
-        if self.rows == GROUP_ROWS {
-            self.end_group()?;
-            self.add(&rows.slice(now, rows.num_rows() - now))?;
+    /// Adds the rows of some tables to the group that is open; those that it has no room for begin the next one.
+    pub(super) fn write(&mut self, tables: &[RecordBatch]) -> Result<()> {
+        let (mut fitting, mut rows) = (Vec::with_capacity(tables.len()), 0);
+        for table in tables {
+            let mut from = 0;
+            while from < table.num_rows() {
+                let now = (table.num_rows() - from).min(GROUP_ROWS - self.rows - rows);
+                fitting.push(table.slice(from, now));
+                (from, rows) = (from + now, rows + now);
+                if self.rows + rows == GROUP_ROWS {
+                    self.add(&fitting)?;
+                    self.end_group()?;
+                    fitting.clear();
+                    rows = 0;
+                }
+            }
         }
-        Ok(())
+        self.add(&fitting)
     }
 
-    fn add(&mut self, rows: &RecordBatch) -> Result<()> {
-        if rows.num_rows() == 0 {
+    fn add(&mut self, tables: &[RecordBatch]) -> Result<()> {
+        let rows = tables.iter().map(RecordBatch::num_rows).sum::<usize>();
+        if rows == 0 {
             return Ok(());
         }
         if self.columns.is_empty() {
             self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
         }
-        self.rows += rows.num_rows();
-        let work: Vec<(&FieldRef, &ArrayRef, &mut ArrowColumnWriter)> = (self.schema.fields().iter())
-            .zip(rows.columns())
-            .zip(&mut self.columns)
-            .map(|((field, values), writer)| (field, values, writer))
-            .collect();
-        let write = |(field, values, writer): (&FieldRef, &ArrayRef, &mut ArrowColumnWriter)| {
-            compute_leaves(field, values)?.iter().try_for_each(|leaf| writer.write(leaf))
-        };
-        on_two_threads(work, rows.num_rows() >= WORTH, |(_, values, _)| values.get_buffer_memory_size(), write)?;
+        self.rows += rows;
+        let work = self.schema.fields().iter().zip(&mut self.columns).enumerate();
+        let work: Vec<Work<'_>> = work.map(|(index, (field, writer))| Work { tables, index, field, writer }).collect();
+        on_two_threads(work, rows >= WORTH, Work::size, Work::run)?;
         Ok(())
     }
 
@@ -86,6 +94,50 @@ impl GroupWriter {
     pub(super) fn finish(mut self) -> Result<Vec<u8>> {
         self.end_group()?;
         self.file.into_inner()
+    }
+}
+
+/// One column of some tables.
+struct Work<'w> {
+    tables: &'w [RecordBatch],
+    index: usize,
+    field: &'w FieldRef,
+    writer: &'w mut ArrowColumnWriter,
+}
+
+impl Work<'_> {
+    fn size(&self) -> usize {
+        self.tables.iter().map(|table| table.column(self.index).get_buffer_memory_size()).sum()
+    }
+
+    /// How a column is cut into pages follows from what its writer is given at once: so many rows, wherever tables end.
+    fn run(self) -> Result<()> {
+        let Self { tables, index, field, writer } = self;
+        let mut write =
+            |values: &ArrayRef| compute_leaves(field, values)?.iter().try_for_each(|leaf| writer.write(leaf));
+        let (mut waiting, mut rows): (Vec<ArrayRef>, usize) = (Vec::new(), 0);
+        for table in tables {
+            let column = table.column(index);
+            let mut from = 0;
+            while from < column.len() {
+                let fitting = (column.len() - from).min(AT_ONCE - rows);
+                waiting.push(column.slice(from, fitting));
+                (from, rows) = (from + fitting, rows + fitting);
+                if rows == AT_ONCE {
+                    write(&joined(&waiting)?)?;
+                    waiting.clear();
+                    rows = 0;
+                }
+            }
+        }
+        if rows > 0 { write(&joined(&waiting)?) } else { Ok(()) }
+    }
+}
+
+fn joined(columns: &[ArrayRef]) -> Result<ArrayRef> {
+    match columns {
+        [one] => Ok(Arc::clone(one)),
+        several => Ok(concat(&several.iter().map(|column| &**column).collect::<Vec<_>>())?),
     }
 }
 

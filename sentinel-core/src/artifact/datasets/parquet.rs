@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
-use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -26,6 +25,9 @@ const BATCH_ROWS: usize = 16_384;
 /// About the bytes of text that are handed over at once, and by [`limits::weight`] what a row group unpacks to.
 const BATCH_BYTES: usize = 32 << 20;
 const GROUP_WEIGHT: u64 = 128 << 20;
+
+/// About the bytes of a page: large enough to compress well, small enough to stay in a cache.
+const PAGE_BYTES: usize = 128 << 10;
 
 /// Entries in the footer: which dataset it is, its schema, and of which network. A simulated network says so there.
 pub(super) const DATASET: &str = "sentinel.dataset";
@@ -137,22 +139,15 @@ impl TableWriter {
 
     fn hand_over(&mut self) -> Result<(), ArtifactError> {
         let dataset = self.dataset;
-        let batch = match self.waiting.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            several => {
-                let schema = several[0].schema();
-                concat_batches(&schema, several).map_err(|error| encode_error(dataset, error))?
-            }
-        };
-        self.waiting.clear();
-        (self.waiting_rows, self.waiting_bytes) = (0, 0);
-        let weight = limits::weight(&batch);
-        self.rows += batch.num_rows() as u64;
+        let tables = std::mem::take(&mut self.waiting);
+        let rows = std::mem::take(&mut self.waiting_rows);
+        self.waiting_bytes = 0;
+        let weight = tables.iter().map(limits::weight).fold(0, u64::saturating_add);
+        self.rows += rows as u64;
         self.unpacked = self.unpacked.saturating_add(weight);
-        self.group_rows += batch.num_rows();
+        self.group_rows += rows;
         self.group_weight = self.group_weight.saturating_add(weight);
-        let mut written = self.file.write(&batch);
+        let mut written = self.file.write(&tables);
         if self.group_rows >= GROUP_ROWS || self.group_weight >= GROUP_WEIGHT {
             (self.group_rows, self.group_weight) = (0, 0);
             written = written.and_then(|()| self.file.end_group());
@@ -222,6 +217,7 @@ fn properties(dataset: Dataset, origin: &Origin) -> Result<WriterProperties, Par
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_key_value_metadata(Some(entries))
         .set_sorting_columns(Some(dataset.sorted_by().iter().filter_map(sorting).collect()))
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
     for name in UNORDERED {

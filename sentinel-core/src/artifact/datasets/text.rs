@@ -1,12 +1,12 @@
 //! Texts in cells: JSON, names that many rows share, and what tells items of a block apart.
 
 use std::borrow::{Borrow, Cow};
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -126,11 +126,25 @@ impl Chunks {
         table: RecordBatch,
         room: usize,
     ) -> Result<(), ArtifactError> {
+        let rows = table.num_rows();
+        self.add_open(dataset, netuid, Open { tables: vec![table], blocks: Some(blocks), rows, room })
+    }
+
+    /// Adds what was made of blocks that come after those before.
+    pub(super) fn append(&mut self, later: Self) -> Result<(), ArtifactError> {
+        for chunk in later.closed {
+            let open = self.open.remove(&(chunk.dataset, chunk.netuid));
+            if let Some(before) = open.and_then(|open| open.close(chunk.dataset, chunk.netuid)) {
+                self.closed.push(before.pack()?);
+            }
+            self.closed.push(chunk);
+        }
+        later.open.into_iter().try_for_each(|((dataset, netuid), open)| self.add_open(dataset, netuid, open))
+    }
+
+    fn add_open(&mut self, dataset: Dataset, netuid: Option<NetUid>, later: Open) -> Result<(), ArtifactError> {
         let open = self.open.entry((dataset, netuid)).or_default();
-        open.blocks = Some((open.blocks.map_or(blocks.0, |(first, _)| first), blocks.1));
-        open.rows += table.num_rows();
-        open.room += room;
-        open.tables.push(table);
+        open.extend(later);
         if (open.rows >= CHUNK_ROWS || open.room >= CHUNK_ROOM)
             && let Some(chunk) = std::mem::take(open).close(dataset, netuid)
         {
@@ -157,6 +171,14 @@ impl Chunks {
 }
 
 impl Open {
+    fn extend(&mut self, later: Self) {
+        let Some((first, last)) = later.blocks else { return };
+        self.blocks = Some((self.blocks.map_or(first, |(first, _)| first), last));
+        self.rows += later.rows;
+        self.room += later.room;
+        self.tables.extend(later.tables);
+    }
+
     fn close(self, dataset: Dataset, netuid: Option<NetUid>) -> Option<Chunk> {
         let Self { tables, blocks, .. } = self;
         Some(Chunk { dataset, netuid, blocks: blocks?, content: Content::Tables(tables) })

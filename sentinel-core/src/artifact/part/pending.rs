@@ -53,7 +53,9 @@ impl<R: Row> Waiting<R> {
     }
 
     fn into_tables(mut self, chunks: &mut Chunks) -> Result<(), ArtifactError> {
-        self.rows.sort_by(R::order);
+        if !self.rows.is_sorted_by(|one, next| R::order(one, next).is_le()) {
+            self.rows.sort_by(R::order);
+        }
         let all: Vec<&R> = self.rows.iter().collect();
         // Within a subnet, blocks ascend in every dataset.
         for own in all.chunk_by(|one, next| one.subnet() == next.subnet()) {

@@ -19,7 +19,14 @@ fn weight_of(array: &dyn Array) -> u64 {
     let inside = match array.data_type() {
         DataType::Binary => spanned(array.as_binary::<i32>().value_offsets()),
         DataType::Utf8 => spanned(array.as_string::<i32>().value_offsets()),
-        DataType::List(_) => weight_of(array.as_list::<i32>().values()),
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            match list.value_offsets() {
+                // Of a part of a column, those of its own rows.
+                [first, .., last] => weight_of(&list.values().slice(*first as usize, (last - first) as usize)),
+                _ => 0,
+            }
+        }
         // Of fixed size, and no larger than what every value counts.
         _ => 0,
     };

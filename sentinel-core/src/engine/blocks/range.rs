@@ -11,7 +11,7 @@ use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use super::super::ahead::Ahead;
-use super::super::gather::{Gathered, Gatherer};
+use super::super::gather::{Gathered, Gatherer, Sheaf};
 use super::super::patience::{Failure, Outcome, Patience};
 use super::super::run::{OpenWindow, Stored, load_parts, stored};
 use super::super::throttle::{Throttle, together};
@@ -36,6 +36,7 @@ enum Done {
     Skipped(Window),
     Opened(OpenWindow),
     Blocks(Vec<(u64, Result<Gathered, Outcome>)>),
+    Together(Box<Sheaf>),
     Closed(Window),
 }
 
@@ -76,7 +77,11 @@ impl Blocks {
         let pace = Arc::new(Pace::new(self.run.settings.rate_limit));
         // The others may be done before one that is late. Without them all would be asked for at once when it comes, again and
         // again, and the time of the node and our own would pass one after the other.
-        let most_together = if gatherer.reads_blocks_only() { together(in_flight) } else { 1 };
+        // A batch is not to be more than twice what it was asked to be.
+        let most_together = match gatherer.reads_blocks_only() {
+            true => together(in_flight).min(self.run.settings.batch_size / 2).max(1),
+            false => 1,
+        };
         let throttle = Throttle::new(in_flight - in_flight / 3, most_together);
         let steps = self.steps(first, last, parts, throttle.clone());
         let done = steps
@@ -92,10 +97,11 @@ impl Blocks {
                             let block = *heights.start();
                             let mut turn = throttle.turn(heights.clone().count()).await;
                             pace.wait().await;
-                            let work = async move { read(&gatherer, &patience, heights).await };
-                            let blocks = tokio::spawn(work).await.map_err(|_| EngineError::Internal { block })?;
-                            blocks.iter().flat_map(|(_, block)| block).for_each(|block| turn.has(block.bytes));
-                            Done::Blocks(blocks)
+                            let work = async move { bound(&gatherer, read(&gatherer, &patience, heights).await) };
+                            let read = tokio::spawn(work).await.map_err(|_| EngineError::Internal { block })?;
+                            let (done, sizes) = read?;
+                            sizes.into_iter().for_each(|bytes| turn.has(bytes));
+                            done
                         }
                     })
                 }
@@ -129,6 +135,10 @@ impl Blocks {
                         }
                         self.keep(limited).await?;
                     }
+                }
+                Done::Together(sheaf) => {
+                    self.accept_together(*sheaf)?;
+                    self.keep(limited).await?;
                 }
                 Done::Closed(window) => self.close_window(window).await?,
             }
@@ -228,6 +238,26 @@ async fn read(
         blocks.sort_unstable_by_key(|(number, _)| *number);
     }
     blocks
+}
+
+/// Blocks as they are best handed over, and how large those are that were read.
+fn bound(
+    gatherer: &Gatherer,
+    blocks: Vec<(u64, Result<Gathered, Outcome>)>,
+) -> Result<(Done, Vec<usize>), EngineError> {
+    let sizes = blocks.iter().flat_map(|(_, block)| block).map(|block| block.bytes).collect();
+    let is_chain = blocks.is_sorted_by(|(_, one), (_, next)| match (one, next) {
+        (Ok(one), Ok(next)) => one.at.hash == next.at.parent_hash,
+        _ => false,
+    });
+    let done = match gatherer.makes_rows_only() && is_chain && blocks.len() > 1 {
+        true => {
+            let sheaf = Sheaf::bind(blocks.into_iter().filter_map(|(_, block)| block.ok()))?;
+            Done::Together(Box::new(sheaf))
+        }
+        false => Done::Blocks(blocks),
+    };
+    Ok((done, sizes))
 }
 
 /// Reads a block that failed once.

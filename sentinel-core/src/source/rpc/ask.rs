@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
 use super::budget::Budget;
 use super::classify::Asked;
+use super::json::Json;
 use super::node::Node;
 use super::wire::{self, Malformed, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Header};
@@ -37,18 +37,13 @@ impl<'a> Ask<'a> {
         method: &str,
         params: Params,
         block: Option<BlockId>,
-    ) -> Result<Box<RawValue>, SourceError> {
+    ) -> Result<Json, SourceError> {
         let asked = Asked { endpoint: self.endpoint(), method, function: None, block };
         self.send(params, asked).await
     }
 
     /// A read of the state at `at`. Nodes say "state discarded" of blocks they never had, too; those are told apart.
-    pub(super) async fn state(
-        &self,
-        method: &str,
-        params: Params,
-        at: &BlockRef,
-    ) -> Result<Box<RawValue>, SourceError> {
+    pub(super) async fn state(&self, method: &str, params: Params, at: &BlockRef) -> Result<Json, SourceError> {
         let answer = self.request(method, params, Some(BlockId::Number(at.number))).await;
         self.state_error(answer, at).await
     }
@@ -94,7 +89,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    async fn send(&self, params: Params, asked: Asked<'_>) -> Result<Box<RawValue>, SourceError> {
+    async fn send(&self, params: Params, asked: Asked<'_>) -> Result<Json, SourceError> {
         self.node.send(self.budget, self.alone, params.build().as_deref(), asked).await
     }
 

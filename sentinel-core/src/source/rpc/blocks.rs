@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future;
-use serde_json::value::RawValue;
 
 use super::Inner;
 use super::ask::Ask;
+use super::json::Json;
 use super::plausible;
 use super::wire::{self, Params};
 use crate::chain::{BlockHash, BlockId, BlockRef, Finality, Header};
@@ -147,7 +147,7 @@ impl Inner {
         ask: Ask<'_>,
         id: BlockId,
         hash: BlockHash,
-        answer: &RawValue,
+        answer: &Json,
     ) -> Result<Option<(HashedHeader, Vec<Bytes>)>, SourceError> {
         let body = ask.read(wire::block(answer), BODY, Some(id))?;
         body.map(|(header, extrinsics)| Ok((self.checked(ask, id, hash, header)?, extrinsics))).transpose()

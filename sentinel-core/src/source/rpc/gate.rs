@@ -19,8 +19,6 @@ use self::trial::{Bounds, Trial, Verdict};
 
 /// How many are under way at once at first: few enough that a stranger's node does not take it for an attack.
 pub(super) const START: usize = 256;
-/// The same at a node of one's own.
-pub(super) const START_AT_HOME: usize = 2_048;
 /// What a good answer adds to the number at once before the first cut.
 const FREELY_WIDER: f64 = 2.0;
 /// What is left of the number at once after an answer that came too late, or "too many requests".

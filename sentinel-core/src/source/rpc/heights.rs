@@ -18,10 +18,11 @@ use crate::source::SourceError;
 const LIST: u64 = 256;
 
 /// Lists that are kept: more than the blocks that anybody reads at once.
-const KEPT: usize = 16;
+const KEPT: usize = 24;
 
-/// Lists that are asked for before they are needed: more blocks than anybody reads while a busy node makes up a list.
-const AHEAD: u64 = 4;
+/// Lists that are asked for before they are needed: as many blocks as are asked for at once, and some for the time that a busy
+/// node takes to make up a list.
+const AHEAD: u64 = 9;
 
 /// What was asked for before it was known what is final is kept where that turns out soon, and as many blocks below it
 /// as a list has: they were final then, too.

@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::value::RawValue;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::json::Json;
 use super::link::Link;
 use super::node::Node;
 use super::wire;
@@ -76,6 +76,6 @@ async fn probe(node: &Node, link: &Arc<Link>) {
     }
 }
 
-fn head_in(answer: &RawValue) -> Option<u64> {
+fn head_in(answer: &Json) -> Option<u64> {
     wire::header(answer).ok().flatten().map(|header| header.number)
 }

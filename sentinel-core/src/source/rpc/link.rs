@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::failure::{ConnectionError, into_rpc};
 use super::http::Lenient;
+use super::json::Json;
 use super::socket::Socket;
 
 /// Without jsonrpsee's logger: it writes every request and answer as JSON once more, whether anybody reads the log or not.
@@ -138,7 +139,7 @@ impl Link {
         method: &str,
         params: Option<&str>,
         within: Duration,
-    ) -> Result<Box<RawValue>, ConnectionError> {
+    ) -> Result<Json, ConnectionError> {
         let _under_way = UnderWay::these(&self.under_way, 1);
         let answer = match &self.carrier {
             // It ends when the link is given up.
@@ -170,17 +171,17 @@ impl Link {
         method: &str,
         params: Option<&str>,
         within: Duration,
-    ) -> Result<Result<Box<RawValue>, ClientError>, Elapsed> {
+    ) -> Result<Result<Json, ClientError>, Elapsed> {
         let mut hung = self.hung.subscribe();
-        let answer = timeout(within, client.request(method, Params(params)));
+        let answer = timeout(within, client.request::<Box<RawValue>, _>(method, Params(params)));
         match select(pin!(answer), pin!(hung.wait_for(Option::is_some))).await {
-            Either::Left((answer, _)) => answer,
+            Either::Left((answer, _)) => answer.map(|answer| answer.map(Json::from)),
             Either::Right(_) => Ok(Err(ClientError::ServiceDisconnect)),
         }
     }
 
     /// [`request`](Self::request) with the usual deadline, by whoever is not just greeting.
-    pub(super) async fn ask(&self, method: &str, params: Option<&str>) -> Result<Box<RawValue>, RpcError> {
+    pub(super) async fn ask(&self, method: &str, params: Option<&str>) -> Result<Json, RpcError> {
         let answer = self.request(method, params, self.request_timeout).await;
         if matches!(answer, Ok(_) | Err(ConnectionError::Client(ClientError::Call(_)))) {
             self.proved.store(true, Ordering::Relaxed);
@@ -190,7 +191,7 @@ impl Link {
 
     /// Sends requests together, each a method and the JSON of its parameters, with one deadline; none where they cannot be sent
     /// over this connection so. Answers are in the order of the requests.
-    pub(super) async fn ask_together(&self, requests: &[(&str, String)]) -> Vec<Result<Box<RawValue>, RpcError>> {
+    pub(super) async fn ask_together(&self, requests: &[(&str, String)]) -> Vec<Result<Json, RpcError>> {
         let Carrier::WebSocket(socket) = &self.carrier else { return Vec::new() };
         let _under_way = UnderWay::these(&self.under_way, requests.len());
         let within = self.request_timeout;

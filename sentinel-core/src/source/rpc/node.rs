@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use subxt_rpcs::Error as RpcError;
 use subxt_rpcs::client::RawRpcSubscription;
 use tokio::sync::Notify;
@@ -18,9 +17,10 @@ use super::budget::Budget;
 use super::classify::{self, Asked, Trouble};
 use super::endpoint::Endpoint;
 use super::failure::ConnectionError;
-use super::gate::{Gate, LONGEST, Permit, START, START_AT_HOME, SULKING};
+use super::gate::{Gate, LONGEST, Permit, START, SULKING};
 use super::health::Health;
 use super::horizon::Horizon;
+use super::json::Json;
 use super::link::Link;
 use super::state::Manners;
 use super::stats::{Counters, EndpointStats};
@@ -75,7 +75,7 @@ impl Node {
             true => (1, options.max_in_flight.min(MOST_OVER_HTTP)),
             false => (options.connections.max(1), options.max_in_flight),
         };
-        let usual = if address.is_own() { START_AT_HOME } else { START };
+        let usual = if address.is_own() { options.max_in_flight } else { START };
         let first = options.first_in_flight.unwrap_or(usual);
         Self {
             index,
@@ -145,7 +145,7 @@ impl Node {
         alone: bool,
         params: Option<&str>,
         asked: Asked<'_>,
-    ) -> Result<Box<RawValue>, SourceError> {
+    ) -> Result<Json, SourceError> {
         let mut tries = 0;
         loop {
             let permit = self.gate.enter().await;
@@ -184,7 +184,7 @@ impl Node {
         &self,
         requests: &[(&'static str, String)],
         block: impl Fn(usize) -> u64,
-    ) -> Option<Vec<Option<Box<RawValue>>>> {
+    ) -> Option<Vec<Option<Json>>> {
         if self.address.is_http() {
             return None;
         }
@@ -284,7 +284,7 @@ impl Node {
     }
 
     /// Asks a light question on one connection, beside the queue; nothing where no answer came in time.
-    pub(super) async fn probe(&self, link: &Link, method: &str) -> Option<Box<RawValue>> {
+    pub(super) async fn probe(&self, link: &Link, method: &str) -> Option<Json> {
         self.counters.calls.one();
         match link.request(method, None, self.options.probe_timeout).await {
             Ok(answer) => {
@@ -296,7 +296,7 @@ impl Node {
             Err(error) => {
                 tracing::debug!(endpoint = self.endpoint(), %error, "a probe failed");
                 self.health.bad();
-                RawValue::from_string("null".to_owned()).ok()
+                Some(Json::null())
             }
         }
     }

@@ -34,8 +34,8 @@ pub struct RpcOptions {
     pub connections: usize,
     /// Requests under way at each endpoint at most; fewer at first, and while it limits or does not keep up. 4,096.
     pub max_in_flight: usize,
-    /// Requests under way at each endpoint at first, before any answer shows how it keeps up. None: 256 at a stranger's, 2,048
-    /// at one with a loopback or private address.
+    /// Requests under way at each endpoint at first, before any answer shows how it keeps up. None: 256 at a stranger's, as
+    /// many as ever at one with a loopback or private address.
     pub first_in_flight: Option<usize>,
     /// Requests per second to each endpoint at most. None: as many as it takes; slower after it said that these were too
     /// many, then faster again.

@@ -1,7 +1,9 @@
 //! A small memory of what was learnt about recent blocks.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::chain::BlockHash;
 

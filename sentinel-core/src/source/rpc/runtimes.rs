@@ -79,6 +79,9 @@ impl Runtimes {
     /// The place of the runtime of a version, empty where it was not asked for yet.
     fn slot(&self, version: &VersionKey) -> Slot {
         let mut slots = lock(&self.by_version);
+        if let Some((_, newest)) = slots.back().filter(|(of, _)| of == version) {
+            return Arc::clone(newest);
+        }
         let known = slots.iter().position(|(of, _)| of == version).and_then(|index| slots.remove(index));
         let slot = known.map_or_else(Slot::default, |(_, slot)| slot);
         keep(&mut slots, version.clone(), Arc::clone(&slot));
@@ -348,7 +351,7 @@ async fn offered(ask: Ask<'_>, at: &BlockRef, version: u32) -> Result<Option<Byt
 /// Metadata that speaks of another version than the node does came from elsewhere (a lagging backend).
 fn check(ask: Ask<'_>, at: &BlockRef, asked: &VersionKey, runtime: Runtime) -> Result<Runtime, SourceError> {
     let got = runtime.version();
-    if (&got.spec_name, got.spec_version) == (&asked.spec_name, asked.spec_version) {
+    if (&*got.spec_name, got.spec_version) == (&*asked.spec_name, asked.spec_version) {
         return Ok(runtime);
     }
     let message = format!(
@@ -364,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_runtimes_used_last_are_kept() {
-        let version = |spec_version| VersionKey { spec_name: "made-up".to_owned(), spec_version, impl_version: 0 };
+        let version = |spec_version| VersionKey { spec_name: "made-up".into(), spec_version, impl_version: 0 };
         let runtimes = Runtimes::new();
         let first = runtimes.slot(&version(0));
         for spec_version in 1..100 {

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use futures::future;
-use serde_json::value::RawValue;
 
 use super::Inner;
 use super::ask::Ask;
 use super::blocks::{BODY, BlockState};
+use super::json::Json;
 use super::state::QUERY;
 use super::wire::Params;
 use crate::chain::{BlockHash, BlockId, BlockRef};
@@ -37,7 +37,7 @@ impl Inner {
         let mut requests = Vec::with_capacity(2 * hashes.len());
         for hash in &hashes {
             requests.push((BODY, Params::new().hex(&hash.0).build()?));
-            requests.push((QUERY, state.clone().hex(&hash.0).build()?));
+            requests.push((QUERY, state.and_hex(&hash.0).build()?));
         }
         let ahead = future::join_all(heights.clone().map(|number| self.heights.look_ahead(ask, number)));
         let first = *heights.start();
@@ -64,7 +64,7 @@ impl Inner {
         number: u64,
         hash: BlockHash,
         keys: &[Bytes],
-        [body, state]: [&RawValue; 2],
+        [body, state]: [&Json; 2],
     ) -> Result<Option<RawBlock>, SourceError> {
         let id = BlockId::Number(number);
         let Some((header, extrinsics)) = self.body_in(ask, id, hash, body)? else { return Ok(None) };

@@ -8,11 +8,11 @@ mod cork;
 mod message;
 mod together;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use futures::stream::{self, Stream};
 use jsonrpsee::core::client::{Error, ReceivedMessage, TransportReceiverT, TransportSenderT};
 use jsonrpsee::types::{ErrorObjectOwned, InvalidRequestId};
@@ -25,6 +25,7 @@ use self::message::{Message, read, write};
 use self::together::{Place, Together};
 
 pub(super) use self::cork::{Cork, Corked};
+use super::json::Json;
 
 /// How often a sign of life is sent, so that nobody on the way takes a quiet connection for a dead one.
 const PING: Duration = Duration::from_secs(30);
@@ -35,7 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Notifications that wait for a reader at most; more are dropped. Each only says that there is something new.
 const NOTIFICATIONS: usize = 16;
 
-type Answer = Result<Box<RawValue>, ErrorObjectOwned>;
+type Answer = Result<Json, ErrorObjectOwned>;
 
 /// See the module. It ends with the first failure: what was under way fails with it, and so does whatever comes later.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Socket {
     }
 
     /// Sends a request with the JSON of its parameters, and waits for its answer.
-    pub(super) async fn request(&self, method: &str, params: Option<&str>) -> Result<Box<RawValue>, Error> {
+    pub(super) async fn request(&self, method: &str, params: Option<&str>) -> Result<Json, Error> {
         let (send, answer) = oneshot::channel();
         self.ask(method, params, Asked::Once(send))?;
         self.answer(answer).await
@@ -106,7 +107,7 @@ impl Socket {
         &self,
         requests: &[(&str, String)],
         within: Duration,
-    ) -> Vec<Result<Box<RawValue>, Error>> {
+    ) -> Vec<Result<Json, Error>> {
         let together = Together::new(requests.len());
         let first = self.shared.next_id.fetch_add(requests.len() as u64, Ordering::Relaxed);
         let places = together.places().map(Asked::Together);
@@ -146,7 +147,7 @@ impl Socket {
         }))
     }
 
-    async fn answer(&self, answer: oneshot::Receiver<Answer>) -> Result<Box<RawValue>, Error> {
+    async fn answer(&self, answer: oneshot::Receiver<Answer>) -> Result<Json, Error> {
         match answer.await {
             Ok(answer) => answer.map_err(Error::Call),
             Err(_) => Err(self.shared.reason()),
@@ -212,9 +213,10 @@ impl Shared {
     }
 
     /// Hands over what came.
-    fn take(&self, text: &[u8]) -> Result<(), Error> {
-        match read(text)? {
+    fn take(&self, text: String) -> Result<(), Error> {
+        match read(&text)? {
             Message::Answer { id, answer } => {
+                let answer = answer.map(|own| Json::within(text, own));
                 let asked = self.lock().answers.remove(&id);
                 let asked = asked.ok_or_else(|| InvalidRequestId::NotPendingRequest(id.to_string()))?;
                 match asked {
@@ -246,8 +248,11 @@ impl Shared {
 async fn read_all(shared: Arc<Shared>, mut receiver: impl TransportReceiverT) {
     loop {
         let taken = match receiver.receive().await {
-            Ok(ReceivedMessage::Text(text)) => shared.take(text.as_bytes()),
-            Ok(ReceivedMessage::Bytes(bytes)) => shared.take(&bytes),
+            Ok(ReceivedMessage::Text(text)) => shared.take(text),
+            Ok(ReceivedMessage::Bytes(bytes)) => match String::from_utf8(bytes) {
+                Ok(text) => shared.take(text),
+                Err(error) => Err(Error::Custom(error.to_string())),
+            },
             Ok(ReceivedMessage::Pong) => Ok(()),
             Err(error) => Err(Error::Transport(Box::new(error))),
         };

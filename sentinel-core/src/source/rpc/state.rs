@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures::future;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use serde_json::value::RawValue;
 
 use super::Inner;
 use super::ask::Ask;
+use super::json::Json;
 use super::pool::anywhere;
 use super::portion::Portion;
 use super::wire::{self, Params};
@@ -128,7 +128,7 @@ impl Inner {
         ask: Ask<'_>,
         at: &BlockRef,
         keys: &[Bytes],
-        answer: &RawValue,
+        answer: &Json,
     ) -> Result<Vec<Option<Bytes>>, SourceError> {
         let mut values = query_in(ask, at, keys, answer)?;
         self.witness(ask, at, values.remove(0).as_deref())?;
@@ -287,7 +287,7 @@ impl Inner {
 }
 
 /// The values of `keys` in an answer.
-fn query_in(ask: Ask<'_>, at: &BlockRef, keys: &[Bytes], answer: &RawValue) -> Result<Vec<Option<Bytes>>, SourceError> {
+fn query_in(ask: Ask<'_>, at: &BlockRef, keys: &[Bytes], answer: &Json) -> Result<Vec<Option<Bytes>>, SourceError> {
     let block = BlockId::Number(at.number);
     let set = ask.read(wire::change_set(answer), QUERY, Some(block))?;
     let set = set.ok_or_else(|| ask.lying(block, "no values"))?;

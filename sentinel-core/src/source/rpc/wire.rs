@@ -1,10 +1,12 @@
 //! The JSON of the legacy methods, read straight into bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parity_scale_codec::{Compact, Encode};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer};
 
+use super::json::Json;
 use crate::chain::{BlockHash, Header};
 
 /// An answer that is JSON but not what the method gives.
@@ -24,7 +26,6 @@ pub(super) enum Malformed {
 const ROOM: usize = 80;
 
 /// Parameters of a request, written as JSON without a tree in between.
-#[derive(Clone)]
 pub(super) struct Params(String);
 
 impl Params {
@@ -63,6 +64,13 @@ impl Params {
         self.next();
         self.push_hex(bytes);
         self
+    }
+
+    /// These, and one more.
+    pub(super) fn and_hex(&self, bytes: &[u8]) -> Self {
+        let mut json = String::with_capacity(self.0.len() + ROOM);
+        json.push_str(&self.0);
+        Self(json).hex(bytes)
     }
 
     pub(super) fn null(mut self) -> Self {
@@ -113,7 +121,7 @@ impl Params {
     }
 }
 
-fn is_null(raw: &RawValue) -> bool {
+fn is_null(raw: &Json) -> bool {
     raw.get() == "null"
 }
 
@@ -131,7 +139,7 @@ fn hash_of(text: &str) -> Result<BlockHash, Malformed> {
 }
 
 /// `"0x…"` or `null`.
-pub(super) fn bytes(raw: &RawValue) -> Result<Option<Bytes>, Malformed> {
+pub(super) fn bytes(raw: &Json) -> Result<Option<Bytes>, Malformed> {
     if is_null(raw) {
         return Ok(None);
     }
@@ -141,24 +149,24 @@ pub(super) fn bytes(raw: &RawValue) -> Result<Option<Bytes>, Malformed> {
 }
 
 /// A block hash or `null`.
-pub(super) fn hash(raw: &RawValue) -> Result<Option<BlockHash>, Malformed> {
+pub(super) fn hash(raw: &Json) -> Result<Option<BlockHash>, Malformed> {
     let text: Option<&str> = serde_json::from_str(raw.get())?;
     text.map(hash_of).transpose()
 }
 
 /// A list of block hashes, each of which may be `null`.
-pub(super) fn hashes(raw: &RawValue) -> Result<Vec<Option<BlockHash>>, Malformed> {
+pub(super) fn hashes(raw: &Json) -> Result<Vec<Option<BlockHash>>, Malformed> {
     let texts: Vec<Option<&str>> = serde_json::from_str(raw.get())?;
     texts.into_iter().map(|text| text.map(hash_of).transpose()).collect()
 }
 
 /// A text.
-pub(super) fn text(raw: &RawValue) -> Result<String, Malformed> {
+pub(super) fn text(raw: &Json) -> Result<String, Malformed> {
     Ok(serde_json::from_str(raw.get())?)
 }
 
 /// A list of keys.
-pub(super) fn keys(raw: &RawValue) -> Result<Vec<Bytes>, Malformed> {
+pub(super) fn keys(raw: &Json) -> Result<Vec<Bytes>, Malformed> {
     let keys: Vec<&str> = serde_json::from_str(raw.get())?;
     keys.into_iter().map(bytes_of).collect()
 }
@@ -198,7 +206,7 @@ impl HeaderWire<'_> {
 }
 
 /// A header or `null`.
-pub(super) fn header(raw: &RawValue) -> Result<Option<Header>, Malformed> {
+pub(super) fn header(raw: &Json) -> Result<Option<Header>, Malformed> {
     let header: Option<HeaderWire<'_>> = serde_json::from_str(raw.get())?;
     header.map(|header| header.read()).transpose()
 }
@@ -218,7 +226,7 @@ struct BlockWire<'a> {
 }
 
 /// Header and extrinsics of a block, or `null`.
-pub(super) fn block(raw: &RawValue) -> Result<Option<(Header, Vec<Bytes>)>, Malformed> {
+pub(super) fn block(raw: &Json) -> Result<Option<(Header, Vec<Bytes>)>, Malformed> {
     let Some(SignedBlockWire { block }) = serde_json::from_str(raw.get())? else {
         return Ok(None);
     };
@@ -254,7 +262,7 @@ pub(super) struct ChangeSet {
 }
 
 /// The answer of `state_queryStorageAt`; no set at all where the node leaves out an empty one.
-pub(super) fn change_set(raw: &RawValue) -> Result<Option<ChangeSet>, Malformed> {
+pub(super) fn change_set(raw: &Json) -> Result<Option<ChangeSet>, Malformed> {
     let sets: Vec<ChangeSetWire<'_>> = serde_json::from_str(raw.get())?;
     let Some(set) = sets.into_iter().next() else { return Ok(None) };
     let texts = || set.changes.iter().flat_map(|(key, value)| [Some(*key), *value]).flatten();
@@ -277,30 +285,38 @@ pub(super) fn change_set(raw: &RawValue) -> Result<Option<ChangeSet>, Malformed>
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct VersionKey {
-    pub(super) spec_name: String,
+    #[serde(deserialize_with = "shared")]
+    pub(super) spec_name: Arc<str>,
     pub(super) spec_version: u32,
     #[serde(default)]
     pub(super) impl_version: u32,
 }
 
+/// A text that is cheap to clone.
+fn shared<'de, D: Deserializer<'de>>(input: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(input).map(Arc::from)
+}
+
 impl VersionKey {
     /// Whether it is what `System.LastRuntimeUpgrade` speaks of: a compact version and a name.
     pub(super) fn is_named(&self, upgrade: &[u8]) -> bool {
-        (Compact(self.spec_version), &self.spec_name).encode() == upgrade
+        (Compact(self.spec_version), &*self.spec_name).encode() == upgrade
     }
 }
 
 /// The answer of `state_getRuntimeVersion`.
-pub(super) fn version(raw: &RawValue) -> Result<VersionKey, Malformed> {
+pub(super) fn version(raw: &Json) -> Result<VersionKey, Malformed> {
     Ok(serde_json::from_str(raw.get())?)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
+    fn raw(text: &str) -> Json {
+        Json::from(RawValue::from_string(text.to_owned()).unwrap())
     }
 
     #[test]

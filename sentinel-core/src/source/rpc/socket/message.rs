@@ -1,6 +1,7 @@
 //! JSON-RPC 2.0 as text.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use serde::de::Error as _;
@@ -12,7 +13,8 @@ use serde_json::value::RawValue;
 pub(super) enum Message<'a> {
     Answer {
         id: u64,
-        answer: Result<Box<RawValue>, ErrorObjectOwned>,
+        /// Where in the text the result is.
+        answer: Result<Range<usize>, ErrorObjectOwned>,
     },
     Notification {
         subscription: &'a str,
@@ -77,12 +79,12 @@ fn push_json(json: &mut String, text: &str) {
 }
 
 /// What the text says.
-pub(super) fn read(text: &[u8]) -> Result<Message<'_>, serde_json::Error> {
+pub(super) fn read(text: &str) -> Result<Message<'_>, serde_json::Error> {
     // A list would be taken for the fields of an object in their order.
-    if text.trim_ascii_start().first() != Some(&b'{') {
+    if !text.trim_ascii_start().starts_with('{') {
         return Err(serde_json::Error::custom("not a JSON-RPC message"));
     }
-    let wire: Wire<'_> = serde_json::from_slice(text)?;
+    let wire: Wire<'_> = serde_json::from_str(text)?;
     if wire.method.is_some() {
         let params = wire.params.map(|params| serde_json::from_str::<Params<'_>>(params.get()));
         return Ok(match params {
@@ -96,7 +98,11 @@ pub(super) fn read(text: &[u8]) -> Result<Message<'_>, serde_json::Error> {
     let Ok(id) = id.get().parse() else { return Ok(Message::Stranger(id.get().to_owned())) };
     let answer = match (wire.error, wire.result) {
         (Some(error), None) => Err(error.into_owned()),
-        (None, Some(result)) => Ok(result.to_owned()),
+        (None, Some(result)) => {
+            // It is borrowed from the text.
+            let start = result.get().as_ptr() as usize - text.as_ptr() as usize;
+            Ok(start..start + result.get().len())
+        }
         _ => return Err(serde_json::Error::custom("an answer needs a result or an error")),
     };
     Ok(Message::Answer { id, answer })
@@ -113,8 +119,8 @@ mod tests {
     }
 
     fn answer(text: &str) -> Result<String, i32> {
-        match read(text.as_bytes()).unwrap() {
-            Message::Answer { id: 7, answer } => answer.map(|raw| raw.get().to_owned()).map_err(|error| error.code()),
+        match read(text).unwrap() {
+            Message::Answer { id: 7, answer } => answer.map(|own| text[own].to_owned()).map_err(|error| error.code()),
             other => panic!("{other:?}"),
         }
     }
@@ -129,11 +135,11 @@ mod tests {
 
     #[test]
     fn notifications_name_their_subscription() {
-        let text = br#"{"jsonrpc":"2.0","method":"m","params":{"subscription":"abc","result":{"number":"0x1"}}}"#;
+        let text = r#"{"jsonrpc":"2.0","method":"m","params":{"subscription":"abc","result":{"number":"0x1"}}}"#;
         let Message::Notification { subscription, item } = read(text).unwrap() else { panic!("a notification") };
         assert_eq!((subscription, item.get()), (r#""abc""#, r#"{"number":"0x1"}"#));
-        assert!(matches!(read(br#"{"method":"m","params":[1]}"#), Ok(Message::Other)));
-        assert!(matches!(read(br#"{"method":"m"}"#), Ok(Message::Other)));
+        assert!(matches!(read(r#"{"method":"m","params":[1]}"#), Ok(Message::Other)));
+        assert!(matches!(read(r#"{"method":"m"}"#), Ok(Message::Other)));
     }
 
     #[test]
@@ -149,10 +155,10 @@ mod tests {
             r#"{"result":1}"#,
             r#"{"id":7,"result":1}x"#,
         ] {
-            assert!(read(text.as_bytes()).is_err(), "{text}");
+            assert!(read(text).is_err(), "{text}");
         }
         for text in [r#"{"id":null,"result":1}"#, r#"{"id":"7","result":1}"#, r#"{"id":-7,"result":1}"#] {
-            assert!(matches!(read(text.as_bytes()), Ok(Message::Stranger(_))), "{text}");
+            assert!(matches!(read(text), Ok(Message::Stranger(_))), "{text}");
         }
     }
 }
