@@ -54,8 +54,8 @@ pub(super) struct Run {
 /// What sealing a window came to.
 struct Sealed {
     bytes: u64,
+    /// What became safe with it, where it had rows that were in none of its parts.
     saved: Option<Saved>,
-    had_rest: bool,
 }
 
 /// Blocks of a window that are in none of its parts: they become safe with its artifacts.
@@ -169,7 +169,6 @@ struct Sealing {
 impl Sealing {
     async fn run(self, mut parts: Vec<Part>) -> Result<Sealed, EngineError> {
         let Self { state, job, identity, window, left_out, rest, lease, before, after } = self;
-        let had_rest = rest.is_some();
         let (rest, saving) = rest.map(|rest| (rest.part, rest.saving)).unzip();
         let outputs = job.artifacts()?;
         let complete = left_out.is_empty();
@@ -205,7 +204,7 @@ impl Sealing {
         }
         // Nobody may wait for it.
         let _ = after.send(());
-        Ok(Sealed { bytes: sealed.size(), saved, had_rest })
+        Ok(Sealed { bytes: sealed.size(), saved })
     }
 }
 
@@ -332,7 +331,7 @@ impl Run {
             && let Some(task) = self.sealing.pop_front()
         {
             let sealed = task.await.map_err(|_| EngineError::Internal { block: self.report.block_end })??;
-            self.unsafe_rests -= usize::from(sealed.had_rest);
+            self.unsafe_rests -= usize::from(sealed.saved.is_some());
             self.report.windows_written += 1;
             self.report.bytes_written += sealed.bytes;
             counter!(metrics::WINDOWS).increment(1);
