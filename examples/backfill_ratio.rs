@@ -126,20 +126,24 @@ async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
         best = best.min((took, under_way));
     }
     let (mut bares, mut knowing, mut engines, mut calls) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let (mut bare_cpu, mut engine_cpu) = (Duration::ZERO, Duration::ZERO);
-    let own = std::process::id();
+    // Of this process and of the node.
+    let (mut bare_cpu, mut engine_cpu) = ([Duration::ZERO; 2], [Duration::ZERO; 2]);
+    let cpu_times = || [std::process::id(), node.id()].map(cpu_time);
+    let add = |sum: &mut [Duration; 2], [own, of_node]: [Duration; 2], before: [Duration; 2]| {
+        *sum = [sum[0] + own - before[0], sum[1] + of_node - before[1]];
+    };
     for _ in 0..ROUNDS {
-        let before = cpu_time(own);
+        let before = cpu_times();
         bares.push(bare(&client, &requests, best.1).await?);
-        let between = cpu_time(own);
+        let between = cpu_times();
         let (took, asked) = engine(node.ws_url(), range(blocks), None).await?;
-        bare_cpu += between - before;
-        engine_cpu += cpu_time(own) - between;
+        add(&mut bare_cpu, between, before);
+        add(&mut engine_cpu, cpu_times(), between);
         engines.push(took);
         calls = asked;
         knowing.push(all_at_once(&client, &requests, best.1).await?);
     }
-    let per_block = |cpu: Duration| cpu.as_micros() as u64 / (blocks * ROUNDS as u64);
+    let per_block = |cpu: [Duration; 2]| cpu.map(|cpu| cpu.as_micros() as u64 / (blocks * ROUNDS as u64));
     let (bare, knowing, engine) = (median(bares), median(knowing), median(engines));
     println!(
         "{}",
@@ -152,8 +156,8 @@ async fn ratio(latency_ms: u64, blocks: u64) -> Outcome {
             "bare_blocks_per_second": rate(blocks, bare),
             "bare_that_knows_blocks_per_second": rate(blocks, knowing),
             "engine_blocks_per_second": rate(blocks, engine),
-            "bare_cpu_us_per_block": per_block(bare_cpu),
-            "engine_cpu_us_per_block": per_block(engine_cpu),
+            "bare_and_node_cpu_us_per_block": per_block(bare_cpu),
+            "engine_and_node_cpu_us_per_block": per_block(engine_cpu),
             "ratio": bare.as_secs_f64() / engine.as_secs_f64(),
             "ratio_to_known": knowing.as_secs_f64() / engine.as_secs_f64(),
         })

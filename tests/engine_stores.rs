@@ -133,7 +133,7 @@ async fn windows_are_stored_in_their_order_however_long_one_takes() -> Outcome {
         let first_put =
             |window: &str, end: &str| puts.iter().position(|key| key.contains(window) && key.ends_with(end));
         let is_there = first_put("0000000960-", ".json").ok_or("no first manifest")?;
-        let next = first_put("0000001000-", ".parquet").ok_or("no second window")?;
+        let next = first_put("0000001000-", ".json").ok_or("no second manifest")?;
         assert!(is_there < next, "batches of {size}: {puts:?}");
         let (expected, objects) = (Objects::of(&*whole).await?, Objects::of(&*store).await?);
         assert_eq!(expected.difference(&objects), [""; 0], "batches of {size}");

@@ -9,6 +9,7 @@ mod error;
 mod network;
 pub mod part;
 pub mod raw;
+mod threads;
 pub mod window;
 
 pub use error::ArtifactError;

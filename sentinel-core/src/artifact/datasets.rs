@@ -69,7 +69,7 @@ use crate::storage::{Key, StorageError};
 pub(in crate::artifact) use self::json::append_lines;
 pub use self::json::{read_jsonl, write_jsonl};
 pub use self::parquet::write_parquet;
-pub(in crate::artifact) use self::parquet::{Origin, TableWriter};
+pub(in crate::artifact) use self::parquet::{Origin, TableWriter, slice};
 pub use self::read::{RowReader, read_parquet};
 pub use super::raw::Window;
 pub use block_rows::{BlockRow, EventRow, ExtrinsicRow, FindingRow};

@@ -91,17 +91,15 @@ impl PartBuilder {
     /// [`ArtifactError::Contradiction`] for rows of another block.
     pub fn rows<R: Row>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), ArtifactError> {
         let begun = self.blocks.last().map(|block| block.number);
-        let pending = R::pending(&mut self.pending);
-        for row in rows {
-            if Some(row.block()) != begun {
-                let message = match begun {
-                    Some(begun) => format!("a row of `{}` is among those of block {begun}", R::DATASET),
-                    None => format!("a row of `{}` comes before any block was begun", R::DATASET),
-                };
-                return Err(ArtifactError::Contradiction { block: row.block(), message });
-            }
-            pending.push(row);
+        let rows: Vec<R> = rows.into_iter().collect();
+        if let Some(row) = rows.iter().find(|row| Some(row.block()) != begun) {
+            let message = match begun {
+                Some(begun) => format!("a row of `{}` is among those of block {begun}", R::DATASET),
+                None => format!("a row of `{}` comes before any block was begun", R::DATASET),
+            };
+            return Err(ArtifactError::Contradiction { block: row.block(), message });
         }
+        R::pending(&mut self.pending).add(rows);
         Ok(())
     }
 

@@ -55,8 +55,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt};
 
-use super::datasets::{Origin, Window};
+use super::datasets::{Dataset, Origin, Window};
 use super::part::Part;
+use super::threads::on_two_threads;
 use super::{ArtifactError, NetworkWord};
 use crate::chain::BlockRef;
 use crate::source::ChainIdentity;
@@ -70,9 +71,12 @@ pub use outputs::{Outputs, Selection};
 /// Files of a window that are written at once: each waits for the disk.
 const AT_ONCE: usize = 8;
 
+/// Blocks whose rows are worth a thread of their own for some of the files.
+const WORTH: usize = 256;
+
 /// Collects the parts of a window.
 ///
-/// It holds them compressed; while it seals, one table of one dataset is unpacked at a time.
+/// It holds them compressed; while it seals, one table of each of two datasets is unpacked at a time.
 #[derive(Debug)]
 pub struct WindowBuilder {
     identity: ChainIdentity,
@@ -122,12 +126,22 @@ impl WindowBuilder {
     /// # Errors
     /// [`ArtifactError::Contradiction`] where parts are of different chains, [`ArtifactError::Encode`] where rows do not
     /// fit a file.
-    pub fn seal(self) -> Result<SealedArtifact, ArtifactError> {
+    pub fn seal(&self) -> Result<SealedArtifact, ArtifactError> {
         let Merged { blocks, runs } = merge(&self.parts, self.window)?;
+        let datasets: Vec<Dataset> = self.outputs.datasets().collect();
+        let made = on_two_threads(
+            datasets,
+            blocks.len() >= WORTH,
+            |dataset| seal::size(*dataset, &self.parts),
+            |dataset| {
+                let files = seal::files(dataset, &self.parts, &runs, &self.origin, self.outputs.has_jsonl())?;
+                Ok::<_, ArtifactError>((dataset, files))
+            },
+        )?;
         let mut objects = Vec::new();
         let mut entries = Vec::new();
-        for dataset in self.outputs.datasets() {
-            for file in seal::files(dataset, &self.parts, &runs, &self.origin, self.outputs.has_jsonl())? {
+        for (dataset, files) in made {
+            for file in files {
                 let key = self.outputs.key(&self.origin.network, dataset, self.window, file.form)?;
                 entries.push(ObjectEntry::new(dataset, file.form, &key, file.rows, &file.bytes));
                 objects.push((key, file.bytes));
@@ -137,7 +151,7 @@ impl WindowBuilder {
             format: FORMAT,
             network: self.origin.network.to_string(),
             genesis_hash: self.identity.genesis_hash,
-            chain: self.identity.chain,
+            chain: self.identity.chain.clone(),
             simulated: self.origin.simulated,
             selection: self.outputs.selection().clone(),
             first: self.window.first(),

@@ -181,17 +181,18 @@ impl Sealing {
             let mut builder = WindowBuilder::new(&network, &identity, &outputs, window);
             parts.into_iter().for_each(|part| builder.add(part));
             left_out.into_iter().for_each(|block| builder.quarantine(block));
-            builder.seal()
+            builder.seal().map(|sealed| (sealed, builder))
         });
-        let sealed = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
+        let (sealed, rows) = sealed.await.map_err(|_| EngineError::Internal { block: window.last() })??;
+        fail::fail_point!("engine::before_data");
+        // To let go of so many rows takes its time.
+        future::join(sealed.store_files(&**state.storage()), offload(|| drop(rows))).await.0?;
+        fail::fail_point!("engine::after_data");
         if let Some(before) = before {
             // Windows are there in their order. What went wrong with the one before is told by its own task.
             before.await.map_err(|_| EngineError::Internal { block: window.first() })?;
             lease.check().await?;
         }
-        fail::fail_point!("engine::before_data");
-        sealed.store_files(&**state.storage()).await?;
-        fail::fail_point!("engine::after_data");
         sealed.store_manifest(&**state.storage()).await?;
         fail::fail_point!("engine::after_manifest");
         let saved = match saving {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::builder::{ListBuilder, PrimitiveBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray};
 use arrow_schema::{DataType, Field};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -45,9 +45,16 @@ pub(super) trait Value: Sized {
     /// The type of its column.
     fn kind() -> DataType;
     /// A column.
-    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef
     where
         Self: 'v;
+    /// A column in which nothing is absent.
+    fn full_column<'v>(values: impl Iterator<Item = &'v Self> + Clone) -> ArrayRef
+    where
+        Self: 'v,
+    {
+        Self::column(values.map(Some))
+    }
     /// The values of a column of that type.
     fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String>;
     /// How much room it takes in its column where that is not the same for all.
@@ -63,7 +70,7 @@ pub(super) trait Cell: Sized {
     /// The type of its column.
     fn kind() -> DataType;
     /// A column.
-    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    fn column<'v>(values: impl Iterator<Item = &'v Self> + Clone) -> ArrayRef
     where
         Self: 'v;
     /// The fields of a column of that type, or what is wrong with it.
@@ -79,11 +86,11 @@ impl<V: Value> Cell for V {
         V::kind()
     }
 
-    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    fn column<'v>(values: impl Iterator<Item = &'v Self> + Clone) -> ArrayRef
     where
         Self: 'v,
     {
-        V::column(values.map(Some))
+        V::full_column(values)
     }
 
     fn cells(column: &dyn Array) -> Result<Vec<Self>, String> {
@@ -102,7 +109,7 @@ impl<V: Value> Cell for Option<V> {
         V::kind()
     }
 
-    fn column<'v>(values: impl Iterator<Item = &'v Self>) -> ArrayRef
+    fn column<'v>(values: impl Iterator<Item = &'v Self> + Clone) -> ArrayRef
     where
         Self: 'v,
     {
@@ -125,8 +132,12 @@ macro_rules! numbers {
                 <$arrow>::DATA_TYPE
             }
 
-            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
                 Arc::new(values.map(Option::<&$ty>::copied).collect::<PrimitiveArray<$arrow>>())
+            }
+
+            fn full_column<'v>(values: impl Iterator<Item = &'v Self> + Clone) -> ArrayRef {
+                Arc::new(PrimitiveArray::<$arrow>::from_iter_values(values.copied()))
             }
 
             fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
@@ -140,7 +151,7 @@ macro_rules! numbers {
                 DataType::List(element::<$arrow>())
             }
 
-            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
                 let mut list = ListBuilder::new(PrimitiveBuilder::<$arrow>::new()).with_field(element::<$arrow>());
                 for value in values {
                     list.append_option(value.map(|items| items.iter().copied().map(Some)));
@@ -176,7 +187,7 @@ impl Value for f64 {
         DataType::Float64
     }
 
-    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
         let finite = values.map(|value| value.copied().filter(|value| value.is_finite()));
         Arc::new(finite.collect::<PrimitiveArray<Float64Type>>())
     }
@@ -191,7 +202,7 @@ impl Value for bool {
         DataType::Boolean
     }
 
-    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
         Arc::new(values.map(Option::<&bool>::copied).collect::<BooleanArray>())
     }
 
@@ -208,8 +219,14 @@ macro_rules! text {
                 DataType::Utf8
             }
 
-            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
-                Arc::new(values.map(|value| value.map($to)).collect::<StringArray>())
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
+                let texts = values.map(|value| value.map($to));
+                let mut column = StringBuilder::with_capacity(
+                    texts.size_hint().0,
+                    texts.clone().flatten().map(str::len).sum(),
+                );
+                texts.for_each(|text| column.append_option(text));
+                Arc::new(column.finish())
             }
 
             fn values(column: &dyn Array) -> Result<Vec<Option<Self>>, String> {
@@ -235,7 +252,7 @@ impl Value for NetUid {
         <u16 as Value>::kind()
     }
 
-    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
+    fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
         Arc::new(values.map(|netuid| netuid.map(|netuid| netuid.0)).collect::<PrimitiveArray<UInt16Type>>())
     }
 
@@ -244,16 +261,17 @@ impl Value for NetUid {
     }
 }
 
-/// Types that are in columns as they are displayed.
+/// Types that are in columns as they are displayed, in texts of about so many bytes.
 macro_rules! shown {
-    ($($ty:ty: $what:literal, $from:expr);* $(;)?) => {$(
+    ($($ty:ty: $what:literal, $length:literal, $from:expr);* $(;)?) => {$(
         impl Value for $ty {
             fn kind() -> DataType {
                 DataType::Utf8
             }
 
-            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>>) -> ArrayRef {
-                let mut column = StringBuilder::new();
+            fn column<'v>(values: impl Iterator<Item = Option<&'v Self>> + Clone) -> ArrayRef {
+                let count = values.size_hint().0;
+                let mut column = StringBuilder::with_capacity(count, count * $length);
                 for value in values {
                     let Some(value) = value else {
                         column.append_null();
@@ -278,11 +296,11 @@ macro_rules! shown {
 }
 
 shown! {
-    AccountId: "account", |text| Self::from_ss58(text).ok();
-    BlockHash: "hash", Self::from_hex;
-    Digest: "hash", |text| BlockHash::from_hex(text).map(|hash| Self(hash.0));
-    Digits: "integer of up to 128 bits", |text: &str| text.parse().map(Self).ok();
-    ItemId: "`<block>-<index>`", |text: &str| text.parse().ok();
+    AccountId: "account", 48, |text| Self::from_ss58(text).ok();
+    BlockHash: "hash", 66, Self::from_hex;
+    Digest: "hash", 66, |text| BlockHash::from_hex(text).map(|hash| Self(hash.0));
+    Digits: "integer of up to 128 bits", 20, |text: &str| text.parse().map(Self).ok();
+    ItemId: "`<block>-<index>`", 16, |text: &str| text.parse().ok();
 }
 
 /// Enough of a text to know it by.

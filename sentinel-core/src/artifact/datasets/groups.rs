@@ -1,17 +1,18 @@
 //! Row groups of a Parquet file, their columns on two threads: what a column costs is its own affair.
 
-use std::cmp::Reverse;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{FieldRef, SchemaRef};
 use arrow_select::concat::concat;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
+
+use super::parquet::slice;
+use crate::artifact::threads::on_two_threads;
 
 /// Rows of a group.
 pub(super) const GROUP_ROWS: usize = 131_072;
@@ -42,47 +43,47 @@ impl GroupWriter {
 
     /// Adds the rows of some tables to the group that is open; those that it has no room for begin the next one.
     pub(super) fn write(&mut self, tables: &[RecordBatch]) -> Result<()> {
+        let rest = self.fill_groups(tables)?;
+        if !rest.is_empty() {
+            self.columns = self.on_columns(&rest, Ok)?;
+        }
+        Ok(())
+    }
+
+    /// The same, and what comes next is of another group.
+    pub(super) fn write_last(&mut self, tables: &[RecordBatch]) -> Result<()> {
+        let rest = self.fill_groups(tables)?;
+        if rest.is_empty() && self.columns.is_empty() { Ok(()) } else { self.end_group(&rest) }
+    }
+
+    /// The file, with the rows of some more tables.
+    pub(super) fn finish(mut self, tables: &[RecordBatch]) -> Result<Vec<u8>> {
+        self.write_last(tables)?;
+        self.file.into_inner()
+    }
+
+    /// Writes the groups that some tables fill, and gives the rows that remain.
+    fn fill_groups(&mut self, tables: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
         let (mut fitting, mut rows) = (Vec::with_capacity(tables.len()), 0);
         for table in tables {
             let mut from = 0;
             while from < table.num_rows() {
                 let now = (table.num_rows() - from).min(GROUP_ROWS - self.rows - rows);
-                fitting.push(table.slice(from, now));
+                fitting.push(slice(table, from, now));
                 (from, rows) = (from + now, rows + now);
                 if self.rows + rows == GROUP_ROWS {
-                    self.add(&fitting)?;
-                    self.end_group()?;
+                    self.end_group(&fitting)?;
                     fitting.clear();
                     rows = 0;
                 }
             }
         }
-        self.add(&fitting)
+        Ok(fitting)
     }
 
-    fn add(&mut self, tables: &[RecordBatch]) -> Result<()> {
-        let rows = tables.iter().map(RecordBatch::num_rows).sum::<usize>();
-        if rows == 0 {
-            return Ok(());
-        }
-        if self.columns.is_empty() {
-            self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
-        }
-        self.rows += rows;
-        let work = self.schema.fields().iter().zip(&mut self.columns).enumerate();
-        let work: Vec<Work<'_>> = work.map(|(index, (field, writer))| Work { tables, index, field, writer }).collect();
-        on_two_threads(work, rows >= WORTH, Work::size, Work::run)?;
-        Ok(())
-    }
-
-    /// What comes next is of another group.
-    pub(super) fn end_group(&mut self) -> Result<()> {
-        if self.columns.is_empty() {
-            return Ok(());
-        }
-        let columns = std::mem::take(&mut self.columns);
-        let is_worth = std::mem::take(&mut self.rows) >= WORTH;
-        let chunks = on_two_threads(columns, is_worth, ArrowColumnWriter::memory_size, ArrowColumnWriter::close)?;
+    fn end_group(&mut self, tables: &[RecordBatch]) -> Result<()> {
+        let chunks = self.on_columns(tables, ArrowColumnWriter::close)?;
+        self.rows = 0;
         let mut group = self.file.next_row_group()?;
         for chunk in chunks {
             chunk.append_to_row_group(&mut group)?;
@@ -91,28 +92,39 @@ impl GroupWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Vec<u8>> {
-        self.end_group()?;
-        self.file.into_inner()
+    /// Adds the rows of some tables to the columns of the group that is open, and does something with each of those.
+    fn on_columns<R: Send>(
+        &mut self,
+        tables: &[RecordBatch],
+        then: impl Fn(ArrowColumnWriter) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        if self.columns.is_empty() {
+            self.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
+        }
+        self.rows += tables.iter().map(RecordBatch::num_rows).sum::<usize>();
+        let columns = self.schema.fields().iter().zip(self.columns.drain(..)).enumerate();
+        let work = columns.map(|(index, (field, writer))| Work { tables, index, field, writer }).collect();
+        on_two_threads(work, self.rows >= WORTH, Work::size, |work| then(work.done()?))
     }
 }
 
-/// One column of some tables.
-struct Work<'w> {
-    tables: &'w [RecordBatch],
+/// The rows of some tables that one column still has to write.
+struct Work<'t> {
+    tables: &'t [RecordBatch],
     index: usize,
-    field: &'w FieldRef,
-    writer: &'w mut ArrowColumnWriter,
+    field: &'t FieldRef,
+    writer: ArrowColumnWriter,
 }
 
 impl Work<'_> {
     fn size(&self) -> usize {
-        self.tables.iter().map(|table| table.column(self.index).get_buffer_memory_size()).sum()
+        let values = self.tables.iter().map(|table| table.column(self.index).get_buffer_memory_size());
+        self.writer.memory_size() + values.sum::<usize>()
     }
 
     /// How a column is cut into pages follows from what its writer is given at once: so many rows, wherever tables end.
-    fn run(self) -> Result<()> {
-        let Self { tables, index, field, writer } = self;
+    fn done(self) -> Result<ArrowColumnWriter> {
+        let Self { tables, index, field, mut writer } = self;
         let mut write =
             |values: &ArrayRef| compute_leaves(field, values)?.iter().try_for_each(|leaf| writer.write(leaf));
         let (mut waiting, mut rows): (Vec<ArrayRef>, usize) = (Vec::new(), 0);
@@ -130,7 +142,10 @@ impl Work<'_> {
                 }
             }
         }
-        if rows > 0 { write(&joined(&waiting)?) } else { Ok(()) }
+        if rows > 0 {
+            write(&joined(&waiting)?)?;
+        }
+        Ok(writer)
     }
 }
 
@@ -139,34 +154,4 @@ fn joined(columns: &[ArrayRef]) -> Result<ArrayRef> {
         [one] => Ok(Arc::clone(one)),
         several => Ok(concat(&several.iter().map(|column| &**column).collect::<Vec<_>>())?),
     }
-}
-
-/// Does something with each item, the largest first, and gives what comes of it in their order.
-fn on_two_threads<T: Send, R: Send>(
-    items: Vec<T>,
-    is_worth: bool,
-    size: impl Fn(&T) -> usize,
-    work: impl Fn(T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    if !is_worth {
-        return items.into_iter().map(work).collect();
-    }
-    let mut items: Vec<_> = items.into_iter().enumerate().collect();
-    items.sort_by_cached_key(|(_, item)| Reverse(size(item)));
-    let rest = Mutex::new(items.into_iter());
-    let take_part = || {
-        let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
-        std::iter::from_fn(next).map(|(index, item)| Ok((index, work(item)?))).collect::<Result<Vec<_>>>()
-    };
-    let (own, others) = thread::scope(|scope| {
-        // Without a second thread, one does it all.
-        let other = thread::Builder::new().spawn_scoped(scope, take_part).ok();
-        (take_part(), other.map(|other| other.join()))
-    });
-    let mut all = own?;
-    if let Some(others) = others {
-        all.extend(others.map_err(|_| ParquetError::General("a column could not be written".to_owned()))??);
-    }
-    all.sort_unstable_by_key(|(index, _)| *index);
-    Ok(all.into_iter().map(|(_, result)| result).collect())
 }

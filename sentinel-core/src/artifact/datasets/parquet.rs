@@ -122,23 +122,36 @@ impl TableWriter {
             if fitting == 0 && self.waiting.is_empty() {
                 fitting = 1;
             }
+            let later = batch.num_rows() - fitting;
             if fitting > 0 {
-                let part = batch.slice(0, fitting);
                 self.waiting_rows += fitting;
-                self.waiting_bytes += text_bytes(&part, fitting);
-                self.waiting.push(part);
+                self.waiting_bytes += text_bytes(&batch, fitting);
+                self.waiting.push(slice(&batch, 0, fitting));
             }
-            let full = self.waiting_rows >= BATCH_ROWS || fitting < batch.num_rows();
-            batch = batch.slice(fitting, batch.num_rows() - fitting);
-            if full {
+            if self.waiting_rows >= BATCH_ROWS || later > 0 {
                 self.hand_over()?;
             }
+            if later == 0 {
+                break;
+            }
+            batch = batch.slice(fitting, later);
         }
         Ok(())
     }
 
     fn hand_over(&mut self) -> Result<(), ArtifactError> {
-        let dataset = self.dataset;
+        let tables = self.take_waiting();
+        let written = if self.group_rows >= GROUP_ROWS || self.group_weight >= GROUP_WEIGHT {
+            (self.group_rows, self.group_weight) = (0, 0);
+            self.file.write_last(&tables)
+        } else {
+            self.file.write(&tables)
+        };
+        written.map_err(|error| encode_error(self.dataset, error))
+    }
+
+    /// What waits, counted.
+    fn take_waiting(&mut self) -> Vec<RecordBatch> {
         let tables = std::mem::take(&mut self.waiting);
         let rows = std::mem::take(&mut self.waiting_rows);
         self.waiting_bytes = 0;
@@ -147,21 +160,20 @@ impl TableWriter {
         self.unpacked = self.unpacked.saturating_add(weight);
         self.group_rows += rows;
         self.group_weight = self.group_weight.saturating_add(weight);
-        let mut written = self.file.write(&tables);
-        if self.group_rows >= GROUP_ROWS || self.group_weight >= GROUP_WEIGHT {
-            (self.group_rows, self.group_weight) = (0, 0);
-            written = written.and_then(|()| self.file.end_group());
-        }
-        written.map_err(|error| encode_error(dataset, error))
+        tables
     }
 
     /// The file, and how many rows are in it.
     pub(in crate::artifact) fn finish(mut self) -> Result<(Bytes, u64), ArtifactError> {
-        self.hand_over()?;
-        let dataset = self.dataset;
-        let bytes = self.file.finish().map_err(|error| encode_error(dataset, error))?;
-        Ok((bytes.into(), self.rows))
+        let tables = self.take_waiting();
+        let bytes = self.file.finish(&tables);
+        Ok((bytes.map_err(|error| encode_error(self.dataset, error))?.into(), self.rows))
     }
+}
+
+/// Some rows. All of them are what they were: to slice is a piece of work for each column.
+pub(in crate::artifact) fn slice(batch: &RecordBatch, from: usize, rows: usize) -> RecordBatch {
+    if rows == batch.num_rows() { batch.clone() } else { batch.slice(from, rows) }
 }
 
 /// How many of the first rows there is room for, at most `rows` with at most so many bytes of text.

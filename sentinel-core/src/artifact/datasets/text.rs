@@ -190,7 +190,15 @@ pub struct ParseItemIdError;
 
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:04}", self.block, self.index)
+        // Every row of most datasets has one.
+        f.write_str(itoa::Buffer::new().format(self.block))?;
+        f.write_str(match self.index {
+            0..10 => "-000",
+            10..100 => "-00",
+            100..1_000 => "-0",
+            _ => "-",
+        })?;
+        f.write_str(itoa::Buffer::new().format(self.index))
     }
 }
 
@@ -222,9 +230,17 @@ mod tests {
 
     #[test]
     fn ids_are_read_as_they_are_written() {
-        for (id, text) in [((7, 12), "7-0012"), ((0, 0), "0-0000"), ((u64::MAX, 12_345), "18446744073709551615-12345")]
-        {
-            let id = ItemId { block: id.0, index: id.1 };
+        let largest = "18446744073709551615-4294967295";
+        for (block, index, text) in [
+            (0, 0, "0-0000"),
+            (7, 9, "7-0009"),
+            (7, 10, "7-0010"),
+            (7, 100, "7-0100"),
+            (7, 1_000, "7-1000"),
+            (7, 12_345, "7-12345"),
+            (u64::MAX, u32::MAX, largest),
+        ] {
+            let id = ItemId { block, index };
             assert_eq!(id.to_string(), text);
             assert_eq!(text.parse(), Ok(id));
         }

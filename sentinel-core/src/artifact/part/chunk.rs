@@ -82,6 +82,14 @@ impl Chunk {
         self.blocks.0 <= *blocks.end() && *blocks.start() <= self.blocks.1
     }
 
+    /// The bytes that it unpacks to.
+    pub(in crate::artifact) fn size(&self) -> usize {
+        match &self.content {
+            Content::Tables(tables) => tables.iter().map(RecordBatch::get_array_memory_size).sum(),
+            Content::Packed { unpacked, .. } => *unpacked,
+        }
+    }
+
     /// Its tables, one after the other.
     pub(in crate::artifact) fn tables(&self) -> Result<Vec<RecordBatch>, ArtifactError> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| encode_error(self.dataset, error);

@@ -21,7 +21,9 @@ pub trait Kept: Sized {
 /// Rows of one dataset.
 #[derive(Debug)]
 pub struct Waiting<R> {
-    rows: Vec<R>,
+    /// As they came.
+    rows: Vec<Vec<R>>,
+    count: usize,
     /// What they take as text.
     room: usize,
     /// What of it is of blocks that ended.
@@ -30,14 +32,18 @@ pub struct Waiting<R> {
 
 impl<R> Default for Waiting<R> {
     fn default() -> Self {
-        Self { rows: Vec::new(), room: 0, ended: 0 }
+        Self { rows: Vec::new(), count: 0, room: 0, ended: 0 }
     }
 }
 
 impl<R: Row> Waiting<R> {
-    pub(super) fn push(&mut self, row: R) {
-        self.room += row.room();
-        self.rows.push(row);
+    pub(super) fn add(&mut self, rows: Vec<R>) {
+        if rows.is_empty() {
+            return;
+        }
+        self.room += rows.iter().map(R::room).sum::<usize>();
+        self.count += rows.len();
+        self.rows.push(rows);
     }
 
     fn end_block(&mut self, chunks: &mut Chunks, is_last: bool) -> Result<(), ArtifactError> {
@@ -46,17 +52,18 @@ impl<R: Row> Waiting<R> {
             return Err(encode_error(R::DATASET, message));
         }
         self.ended = self.room;
-        if is_last || self.rows.len() >= TABLE_ROWS || self.room >= TABLE_ROOM {
+        if is_last || self.count >= TABLE_ROWS || self.room >= TABLE_ROOM {
             std::mem::take(self).into_tables(chunks)?;
         }
         Ok(())
     }
 
-    fn into_tables(mut self, chunks: &mut Chunks) -> Result<(), ArtifactError> {
-        if !self.rows.is_sorted_by(|one, next| R::order(one, next).is_le()) {
-            self.rows.sort_by(R::order);
+    fn into_tables(self, chunks: &mut Chunks) -> Result<(), ArtifactError> {
+        let mut all: Vec<&R> = Vec::with_capacity(self.count);
+        all.extend(self.rows.iter().flatten());
+        if !all.is_sorted_by(|one, next| R::order(one, next).is_le()) {
+            all.sort_by(|one, next| R::order(one, next));
         }
-        let all: Vec<&R> = self.rows.iter().collect();
         // Within a subnet, blocks ascend in every dataset.
         for own in all.chunk_by(|one, next| one.subnet() == next.subnet()) {
             let [first, ..] = own else { continue };

@@ -21,6 +21,12 @@ pub(super) struct File {
     pub(super) rows: u64,
 }
 
+/// About how much there is of one dataset.
+pub(super) fn size(dataset: Dataset, parts: &[Part]) -> usize {
+    let chunks = parts.iter().flat_map(Part::chunks).filter(|chunk| chunk.dataset == dataset);
+    chunks.map(Chunk::size).sum()
+}
+
 /// Makes the files of one dataset.
 pub(super) fn files(
     dataset: Dataset,
@@ -76,5 +82,5 @@ fn of_blocks(
     let numbers = column.values();
     let start = numbers.partition_point(|number| number < blocks.start());
     let end = numbers.partition_point(|number| number <= blocks.end());
-    Ok(table.slice(start, end.saturating_sub(start)))
+    Ok(datasets::slice(table, start, end.saturating_sub(start)))
 }

@@ -40,6 +40,10 @@ enum Done {
     Closed(Window),
 }
 
+/// So much earlier than the blocks after it, those of the first window are asked for: a node that is asked for everything at
+/// once answers it in no order, and then no window is whole long before the last one is.
+const HEAD_START: Duration = Duration::from_millis(10);
+
 /// Blocks that were read and wait for those before them to be written, at most: they take more room than those under way.
 const MOST_WAITING: usize = 32;
 
@@ -173,11 +177,15 @@ impl Blocks {
         let left_out: BTreeSet<u64> = self.run.quarantined.keys().copied().collect();
         let genesis = self.run.identity.genesis_hash;
         stream::iter(Window::covering(first..=last))
-            .then(move |window| {
+            .enumerate()
+            .then(move |(index, window)| {
                 let (state, job, left_out) = (state.clone(), Arc::clone(&job), left_out.clone());
                 let throttle = throttle.clone();
                 let has_parts = parts.contains(&(window.first(), window.last()));
                 async move {
+                    if index == 1 {
+                        tokio::time::sleep(HEAD_START).await;
+                    }
                     let again = left_out.range(window.first()..=window.last()).next().is_some();
                     if !force && !again && stored(&state, &job, genesis, window).await? == Stored::Whole {
                         // A run that was killed right after its manifest left them.

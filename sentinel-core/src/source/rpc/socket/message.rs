@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use memchr::memchr2;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -78,8 +79,11 @@ fn push_json(json: &mut String, text: &str) {
     }
 }
 
-/// What the text says.
+/// What the text says. Of an answer it is known where its result ends, and no more: whoever asked reads it.
 pub(super) fn read(text: &str) -> Result<Message<'_>, serde_json::Error> {
+    if let Some((id, result)) = plain_answer(text) {
+        return Ok(Message::Answer { id, answer: Ok(result) });
+    }
     // A list would be taken for the fields of an object in their order.
     if !text.trim_ascii_start().starts_with('{') {
         return Err(serde_json::Error::custom("not a JSON-RPC message"));
@@ -108,6 +112,78 @@ pub(super) fn read(text: &str) -> Result<Message<'_>, serde_json::Error> {
     Ok(Message::Answer { id, answer })
 }
 
+/// The id and the place of the result, where the text is an answer with nothing else in it. Results are large, and most of
+/// one is a few long strings: their ends are all that is looked for.
+fn plain_answer(text: &str) -> Option<(u64, Range<usize>)> {
+    let bytes = text.as_bytes();
+    let (mut id, mut result) = (None, None);
+    let mut at = after(bytes, 0, b'{')?;
+    loop {
+        let key = value(bytes, at)?;
+        let of = value(bytes, after(bytes, key.end, b':')?)?;
+        let (end, is_new) = (
+            of.end,
+            match text.get(key)? {
+                "\"jsonrpc\"" => true,
+                "\"id\"" => id.replace(text.get(of)?.parse().ok()?).is_none(),
+                "\"result\"" => result.replace(of).is_none(),
+                _ => false,
+            },
+        );
+        if !is_new {
+            return None;
+        }
+        match after(bytes, end, b',') {
+            Some(next) => at = next,
+            None => {
+                let end = after(bytes, end, b'}')?;
+                return (space(bytes, end) == bytes.len()).then_some((id?, result?));
+            }
+        }
+    }
+}
+
+/// Where white space ends.
+fn space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+}
+
+/// What follows a mark, where that is what comes next.
+fn after(bytes: &[u8], at: usize, mark: u8) -> Option<usize> {
+    let at = space(bytes, at);
+    (bytes.get(at) == Some(&mark)).then_some(at + 1)
+}
+
+/// The value that comes next, if it is one.
+fn value(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    let start = space(bytes, at);
+    let (mut at, mut depth) = (start, 0_usize);
+    loop {
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at + 1)?,
+            b'{' | b'[' => (at, depth) = (at + 1, depth + 1),
+            // The end of what it is in.
+            b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => {
+                return (at > start).then_some(start..at);
+            }
+            b'}' | b']' => (at, depth) = (at + 1, depth - 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The place after a string in which the text is.
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes[at] {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +207,33 @@ mod tests {
         assert_eq!(answer(r#" {"result":null,"id":7}"#), Ok("null".to_owned()));
         assert_eq!(answer(r#"{"id":7,"result":"x","error":null}"#), Ok("\"x\"".to_owned()));
         assert_eq!(answer(r#"{"id":7,"error":{"code":-32000,"message":"no"}}"#), Err(-32000));
+    }
+
+    /// Read fast, or as any JSON is: the same comes of it.
+    #[test]
+    fn results_end_where_they_do() {
+        let results = [
+            "1",
+            "null",
+            "-1.5e3",
+            r#""""#,
+            r#""a\"}\\""#,
+            r#"["a,]",{"b":[1,"\\"]}]"#,
+            "{}",
+            "[]",
+            r#"{"ü":"ä\u00e4"}"#,
+        ];
+        for result in results {
+            for (text, is_plain) in [
+                (format!(r#"{{"jsonrpc":"2.0","id":7,"result":{result}}}"#), true),
+                (format!(" {{ \"result\" : {result}\n, \"id\":\t7 , \"jsonrpc\":\"2.0\" }}\r\n"), true),
+                (format!(r#"{{"id":7,"result":{result},"more":1}}"#), false),
+                (format!(r#"{{"\u0069d":7,"result":{result}}}"#), false),
+            ] {
+                assert_eq!(plain_answer(&text).is_some(), is_plain, "{text}");
+                assert_eq!(answer(&text).as_deref(), Ok(result), "{text}");
+            }
+        }
     }
 
     #[test]
