@@ -37,7 +37,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 const BLOCKS: u64 = 2_000;
 /// Where a range begins.
 const FIRST: u64 = 1_000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 21;
 /// The most first.
 const UNDER_WAY: [usize; 10] = [4_096, 2_048, 1_024, 512, 256, 128, 64, 32, 16, 8];
 /// Heights whose hashes one request gives, as for the engine.

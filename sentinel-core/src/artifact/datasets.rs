@@ -54,7 +54,7 @@ mod views;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
@@ -292,7 +292,9 @@ impl Form {
 
 /// The columns of a kind of row as Arrow has them.
 pub fn schema<R: Row>() -> Arc<Schema> {
-    Arc::new(Schema::new(R::fields()))
+    static SCHEMAS: [OnceLock<Arc<Schema>>; Dataset::ALL.len()] = [const { OnceLock::new() }; Dataset::ALL.len()];
+    let schema = SCHEMAS[R::DATASET as usize].get_or_init(|| Arc::new(Schema::new(R::fields())));
+    Arc::clone(schema)
 }
 
 /// Rows as a table of Arrow, in the order given.

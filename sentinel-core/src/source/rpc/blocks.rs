@@ -262,8 +262,8 @@ enum Fit {
 
 impl Fit {
     fn of(runtime: &Runtime, extrinsics: &[Bytes], events: &[u8]) -> Self {
-        let Ok(index) = runtime.index(extrinsics, events) else { return Self::Undecodable };
-        for event in index.events() {
+        let Ok(events) = runtime.events(events) else { return Self::Undecodable };
+        for event in &events {
             // What runs between the inherents and the end of a block counts as of the extrinsic that would come next.
             if let Phase::ApplyExtrinsic(extrinsic) = event.phase()
                 && extrinsic as usize > extrinsics.len()
@@ -271,7 +271,8 @@ impl Fit {
                 return Self::Stray { event: event.position(), extrinsic };
             }
         }
-        if index.extrinsics().iter().all(Result::is_ok) { Self::Whole } else { Self::Undecodable }
+        let is_whole = extrinsics.iter().all(|bytes| runtime.extrinsic(bytes).is_ok());
+        if is_whole { Self::Whole } else { Self::Undecodable }
     }
 }
 
