@@ -5,7 +5,7 @@
 //! every round, each with as many threads as there are cores: the bare Parquet reader over every column of the files; the
 //! analysis of blocks that are in memory; and the analysis of the recording, through `ArchiveSource`.
 //!
-//!     cargo run --release --example reanalyse -- [BLOCKS [ROUNDS]]   # 10,000 blocks, 5 rounds
+//!     cargo run --release --example reanalyse -- [BLOCKS [ROUNDS]]   # 10,000 blocks, 21 rounds
 
 use std::error::Error;
 use std::hint::black_box;
@@ -35,7 +35,7 @@ const IN_MEMORY: usize = 1_000;
 async fn main() -> Outcome {
     let mut args = std::env::args().skip(1);
     let blocks: u64 = args.next().map_or(Ok(10_000), |blocks| blocks.parse())?;
-    let rounds: usize = args.next().map_or(Ok(5), |rounds| rounds.parse())?;
+    let rounds: usize = args.next().map_or(Ok(21), |rounds| rounds.parse())?;
     if blocks == 0 || !blocks.is_multiple_of(IN_MEMORY as u64) {
         return Err(format!("{blocks} blocks: a multiple of {IN_MEMORY} is needed").into());
     }

@@ -18,9 +18,11 @@ use sentinel_core::source::{
 };
 use sentinel_core::storage::{ObjectStorage, Storage};
 use sentinel_support::chains;
+use sentinel_support::faulty_store::{Deed, FaultyStore};
 use sentinel_support::node::{Answer, Node};
 use sentinel_support::recordings::{HYPERPARAMETERS, every_block, network_key, objects, record_local, subnets, told};
 use sentinel_support::rpc::connect;
+use tokio::time::sleep;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -347,6 +349,42 @@ async fn answers_that_overtake_each_other_change_no_byte() -> Outcome {
     assert_eq!(objects(&calm).await?, objects(&late).await?);
     // Told in the order of the chain, each once.
     assert!(seen.into_iter().eq((2..=30).map(|block| (block, block - 1))));
+    Ok(())
+}
+
+/// What is unpacked ahead is still there when its turn comes.
+#[tokio::test]
+async fn no_table_is_read_twice() -> Outcome {
+    let last = 5_020;
+    let chain = chains::cheap(last)?;
+    let storage = ObjectStorage::memory();
+    let options = RecordOptions { prefixes: Vec::new(), subnet_calls: Vec::new(), ..RecordOptions::default() };
+    record_local(&chain, 1..=last, &options, &storage).await?;
+    let store = Arc::new(FaultyStore::new(Arc::new(storage)));
+    let opened = async || {
+        let archive = ArchiveSource::open(Arc::clone(&store) as _, Some("local".parse()?)).await?;
+        Ok::<_, Box<dyn Error>>((archive, store.count(Deed::Get)))
+    };
+    // A manifest and a table of blocks for each window, and once the runtime.
+    let reads = 2 * (last / 1_000 + 1) + 1;
+
+    let (archive, before) = opened().await?;
+    let mut windows = archive.by_window(1..=last);
+    while let Some(window) = windows.next().await {
+        window?;
+        // Long enough for all that may be read ahead.
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(store.count(Deed::Get) - before, reads, "window by window");
+
+    let (archive, before) = opened().await?;
+    let mut blocks = archive.finalized(1);
+    while let Some(block) = blocks.next().await {
+        if block?.header.header.number.is_multiple_of(500) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    assert_eq!(store.count(Deed::Get) - before, reads, "block by block");
     Ok(())
 }
 

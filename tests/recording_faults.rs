@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use proptest::prelude::*;
 use sentinel_core::artifact::ArtifactError;
-use sentinel_core::artifact::raw::{Digest, Layout, Manifest};
+use sentinel_core::artifact::raw::{Digest, Layout, Manifest, TableEntry};
 use sentinel_core::chain::{BlockId, Finality};
 use sentinel_core::source::{ArchiveSource, BlockSource, SourceError};
 use sentinel_core::storage::{Key, ObjectStorage, Storage, StorageExt};
@@ -89,18 +89,21 @@ async fn every_damaged_object_is_named() -> Outcome {
     Ok(())
 }
 
+fn entries(manifest: &mut Manifest) -> [&mut TableEntry; 5] {
+    let tables = &mut manifest.tables;
+    [&mut tables.blocks, &mut tables.runtimes, &mut tables.state, &mut tables.prefixes, &mut tables.calls]
+}
+
 /// Puts other content under a key, and makes the manifest vouch for it.
 async fn forged(whole: &Objects, key: &Key, content: Bytes) -> Result<Arc<dyn Storage>, Box<dyn Error>> {
     let storage = store(whole).await?;
     let layout = Layout::new("local".parse()?);
     let window = layout.windows(storage.as_ref()).await?.pop().ok_or("a window")?;
     let mut manifest = Manifest::load(storage.as_ref(), &layout, window).await?;
-    let tables = &mut manifest.tables;
-    let entries =
-        [&mut tables.blocks, &mut tables.runtimes, &mut tables.state, &mut tables.prefixes, &mut tables.calls];
-    for entry in entries.into_iter().filter(|entry| entry.key == *key) {
+    let digest = manifest.digest_of(&content);
+    for entry in entries(&mut manifest).into_iter().filter(|entry| entry.key == *key) {
         entry.size = content.len() as u64;
-        entry.digest = Digest::of(&content);
+        entry.digest = digest;
     }
     storage.store(&layout.manifest(window)?, manifest.to_json()?).await?;
     storage.store(key, content).await?;
@@ -120,7 +123,8 @@ async fn a_manifest_cannot_vouch_for_something_else() -> Outcome {
     let manifest = whole.keys().find(|key| key.as_str().ends_with(".json")).ok_or("a manifest")?;
     let text = String::from_utf8(whole[manifest].to_vec())?;
     for (from, to) in [
-        ("\"format\": 1", "\"format\": 2"),
+        ("\"format\": 2", "\"format\": 3"),
+        ("\"format\": 2", "\"format\": 0"),
         ("\"first\": 1", "\"first\": 2"),
         ("\"last\": 9", "\"last\": 8"),
         ("local/raw/v1/state/", "local/raw/v1/../state/"),
@@ -131,6 +135,34 @@ async fn a_manifest_cannot_vouch_for_something_else() -> Outcome {
         let mut objects = whole.clone();
         objects.insert(manifest.clone(), text.replace(from, to).into());
         assert_eq!(damage(store(&objects).await?).await?.as_deref(), Some(manifest.as_str()), "{to}");
+    }
+    Ok(())
+}
+
+/// In the first format the digests were others; its recordings are read and checked like today's.
+#[tokio::test]
+async fn the_first_format_is_read_and_checked() -> Outcome {
+    let whole = recorded().await?;
+    let storage = store(&whole).await?;
+    let layout = Layout::new("local".parse()?);
+    let window = layout.windows(storage.as_ref()).await?.pop().ok_or("a window")?;
+    let mut manifest = Manifest::load(storage.as_ref(), &layout, window).await?;
+    manifest.format = 1;
+    let key = layout.manifest(window)?;
+    storage.store(&key, manifest.to_json()?).await?;
+    let first = manifest.tables.blocks.key.to_string();
+    assert_eq!(damage(Arc::clone(&storage)).await?, Some(first), "digests of today's format");
+    for entry in entries(&mut manifest) {
+        entry.digest = Digest::of(&whole[&entry.key]);
+    }
+    storage.store(&key, manifest.to_json()?).await?;
+    assert_eq!(damage(Arc::clone(&storage)).await?, None);
+    for entry in entries(&mut manifest) {
+        let mut flipped = whole[&entry.key].to_vec();
+        flipped[entry.size as usize / 2] ^= 1;
+        storage.store(&entry.key, flipped.into()).await?;
+        assert_eq!(damage(Arc::clone(&storage)).await?, Some(entry.key.to_string()));
+        storage.store(&entry.key, whole[&entry.key].clone()).await?;
     }
     Ok(())
 }

@@ -17,13 +17,13 @@ pub enum ArtifactError {
         message: String,
     },
     /// The object was written in a format that this version does not know: use a newer version.
-    #[error("{object} has format {format}, and this version reads format {supported} only")]
+    #[error("{object} has format {format}, and this version reads formats up to {supported}")]
     Format {
         /// The object.
         object: Key,
         /// The format it names.
         format: u64,
-        /// The format that is understood.
+        /// The newest that is understood.
         supported: u64,
     },
     /// The store holds no recording (of this network).

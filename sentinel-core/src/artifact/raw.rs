@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The manifest names the chain (genesis hash, and the name its node gives it), the window, the header of the block
-//! before it, the last block, what was asked to be recorded, and key, size, rows and blake2b-256 digest of each table.
+//! before it, the last block, what was asked to be recorded, and key, size, rows and digest of each table (BLAKE3; in
+//! manifests of format 1, which are still read, blake2b-256).
 //! Windows are independent of each other; they may overlap, and then each of them is right.
 //!
 //! The same blocks read in the same way give the same bytes under the same names: rows are sorted, and nothing in a

@@ -20,7 +20,7 @@ use crate::chain::{BlockHash, BlockId, BlockRef, Finality};
 use crate::decode::Runtime;
 use crate::storage::Storage;
 use window::LoadedWindow;
-use windows::{Holder, Windows, lock};
+use windows::{AHEAD, Holder, Windows, ahead_of_all_cores, lock};
 
 /// Keys handed out in one step of a prefix stream.
 const PAGE: usize = 1_000;
@@ -84,8 +84,9 @@ impl ArchiveSource {
         self.windows.all()
     }
 
-    /// The blocks of a range, ascending, a window of at most 1,000 at a time; the next windows are read while one is
-    /// worked on. For passes over much of a recording, which several threads can share:
+    /// The blocks of a range, ascending, a window of at most 1,000 at a time; the next windows are unpacked while one is
+    /// worked on, one more than there are cores and at most nine. For passes over much of a recording, which several
+    /// threads can share:
     ///
     /// ```no_run
     /// use futures::{StreamExt, TryStreamExt};
@@ -104,12 +105,14 @@ impl ArchiveSource {
     /// # Errors
     /// As [`block`](BlockSource::block) for any block of the range that is not there; the windows after it go on.
     pub fn by_window(&self, range: RangeInclusive<u64>) -> BoxStream<'_, Result<Vec<RawBlock>, SourceError>> {
-        let windows = self.windows.ahead(range);
-        let blocks = windows.then(move |window| async move {
+        let windows = self.windows.unpacked(range, ahead_of_all_cores());
+        let blocks = windows.then(move |unpacked| async move {
+            let window = unpacked.window;
             let mut blocks = Vec::with_capacity(usize::try_from(window.last() - window.first() + 1).unwrap_or(0));
             for number in window.blocks() {
                 blocks.push(self.raw_block(number.into()).await?);
             }
+            drop(unpacked);
             Ok(blocks)
         });
         blocks.boxed()
@@ -296,10 +299,13 @@ impl BlockSource for ArchiveSource {
 
     fn finalized<'a>(&'a self, from: u64) -> BoxStream<'a, Result<RawBlock, SourceError>> {
         // Ends at once where it begins behind the head.
-        let numbers = self.windows.ahead(from..=self.head.number).flat_map(|window| stream::iter(window.blocks()));
+        let numbers = self.windows.unpacked(from..=self.head.number, AHEAD).flat_map(|unpacked| {
+            let (numbers, unpacked) = (unpacked.window.blocks(), Arc::new(unpacked));
+            stream::iter(numbers.map(move |number| (number, Arc::clone(&unpacked))))
+        });
         let blocks =
             stream::try_unfold((numbers.boxed(), None::<BlockHash>), move |(mut numbers, parent)| async move {
-                let Some(number) = numbers.next().await else { return Ok(None) };
+                let Some((number, _unpacked)) = numbers.next().await else { return Ok(None) };
                 let block = self.raw_block(number.into()).await?;
                 if parent.is_some_and(|parent| parent != block.header.header.parent_hash) {
                     let message = format!("block {number} is not the child of the block recorded before it");

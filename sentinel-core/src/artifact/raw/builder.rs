@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::manifest::digest;
 use super::rows::{CallRow, PrefixRow, StateRow};
 use super::write::{self, Encoded};
 use super::{
@@ -285,7 +286,7 @@ impl WindowBuilder {
         let mut objects = Vec::with_capacity(Table::ALL.len());
         let mut entry = |table, encoded: Encoded| -> Result<TableEntry, ArtifactError> {
             let key = layout.table(table, self.window)?;
-            let digest = Digest::of(&encoded.bytes);
+            let digest = digest(FORMAT, &encoded.bytes);
             let entry = TableEntry { key: key.clone(), size: encoded.bytes.len() as u64, rows: encoded.rows, digest };
             objects.push((key, encoded.bytes));
             Ok(entry)

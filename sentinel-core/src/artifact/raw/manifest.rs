@@ -10,8 +10,12 @@ use crate::artifact::ArtifactError;
 use crate::chain::{BlockHash, BlockRef, Header, blake2_256};
 use crate::storage::{Key, Storage};
 
-/// The version of the recording format that is written and read.
-pub const FORMAT: u64 = 1;
+/// The version of the recording format that is written. It is 2 since the digests of tables are BLAKE3; in format 1, which
+/// is read as well, they are blake2b-256.
+pub const FORMAT: u64 = 2;
+
+/// The oldest that is read.
+const OLDEST: u64 = 1;
 
 /// Larger manifests are not read.
 const MAX_SIZE: u64 = 16 << 20;
@@ -19,7 +23,7 @@ const MAX_SIZE: u64 = 16 << 20;
 /// What makes a window visible; written after its tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or an older one.
     pub format: u64,
     /// Hash of block 0 of the recorded chain.
     pub genesis_hash: BlockHash,
@@ -59,7 +63,7 @@ pub struct TableEntry {
     pub size: u64,
     /// Rows in it.
     pub rows: u64,
-    /// blake2b-256 of the object.
+    /// Digest of the object, by the algorithm of the manifest's format: [`Manifest::digest_of`].
     pub digest: Digest,
 }
 
@@ -170,7 +174,7 @@ impl Manifest {
         }
         let foreign = |error: serde_json::Error| ArtifactError::damaged(key, format!("not a manifest: {error}"));
         let version: Version = serde_json::from_slice(json).map_err(foreign)?;
-        if version.format != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&version.format) {
             return Err(ArtifactError::Format { object: key.clone(), format: version.format, supported: FORMAT });
         }
         let manifest: Self = serde_json::from_slice(json).map_err(foreign)?;
@@ -200,27 +204,47 @@ impl Manifest {
         Ok(())
     }
 
+    /// The digest of a table by the algorithm of this manifest's format.
+    pub fn digest_of(&self, object: &[u8]) -> Digest {
+        digest(self.format, object)
+    }
+
     /// Reads one of the tables and checks that it is the one that was written.
     pub async fn load_table(&self, storage: &dyn Storage, table: Table) -> Result<Bytes, ArtifactError> {
+        let object = self.fetch_table(storage, table).await?;
+        self.check_table(table, &object)?;
+        Ok(object)
+    }
+
+    /// Reads one of the tables as it is; what makes rows of it checks it.
+    pub(crate) async fn fetch_table(&self, storage: &dyn Storage, table: Table) -> Result<Bytes, ArtifactError> {
+        let key = &self.table(table).key;
+        match storage.get(key).await {
+            Err(error) if error.is_not_found() => Err(ArtifactError::damaged(key, "the object is missing")),
+            result => Ok(result?),
+        }
+    }
+
+    /// Checks that a table is the one that was written. Goes over all of it: not for the threads that serve the network.
+    pub(super) fn check_table(&self, table: Table, object: &[u8]) -> Result<(), ArtifactError> {
         let entry = self.table(table);
-        let object = match storage.get(&entry.key).await {
-            Err(error) if error.is_not_found() => {
-                return Err(ArtifactError::damaged(&entry.key, "the object is missing"));
-            }
-            result => result?,
-        };
         if object.len() as u64 != entry.size {
             let message = format!("it has {} bytes, and its manifest says {}", object.len(), entry.size);
             return Err(ArtifactError::damaged(&entry.key, message));
         }
-        if Digest::of(&object) != entry.digest {
+        if self.digest_of(object) != entry.digest {
             return Err(ArtifactError::damaged(&entry.key, "its digest is not the one in its manifest"));
         }
-        Ok(object)
+        Ok(())
     }
 }
 
-/// 32 bytes, usually a blake2b-256 digest; `0x` and hex digits in text.
+/// The digest of a table in a recording of this format.
+pub(super) fn digest(format: u64, object: &[u8]) -> Digest {
+    if format == OLDEST { Digest::of(object) } else { Digest(*blake3::hash(object).as_bytes()) }
+}
+
+/// 32 bytes, a digest; `0x` and hex digits in text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 

@@ -1,4 +1,4 @@
-//! From Parquet files back to rows. Whatever the bytes are, the outcome is rows or an error.
+//! From Parquet files, checked against their manifest, back to rows. Whatever the bytes are, the outcome is rows or an error.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -163,6 +163,7 @@ fn decode(
     object: Bytes,
     each: impl FnMut(Batch) -> Result<(), String>,
 ) -> Result<(), ArtifactError> {
+    manifest.check_table(table, &object)?;
     decode_within(MAX_UNPACKED, manifest, table, object, each)
 }
 
@@ -279,7 +280,7 @@ impl Batch {
         let list: &ListArray = column.as_list_opt().ok_or_else(|| format!("its column `{name}` is not a list"))?;
         let items: &BinaryArray =
             list.values().as_binary_opt().ok_or_else(|| format!("its column `{name}` is not a list of bytes"))?;
-        let items = slices(items);
+        let item = slicing(items);
         let offsets = list.value_offsets();
         let lists = (0..list.len()).map(|index| {
             if list.is_null(index) {
@@ -287,10 +288,11 @@ impl Batch {
             }
             let range =
                 usize::try_from(offsets[index]).unwrap_or(usize::MAX)..usize::try_from(offsets[index + 1]).unwrap_or(0);
-            let items = items.get(range).ok_or_else(|| format!("a list in `{name}` is out of bounds"))?;
-            items
-                .iter()
-                .map(|item| item.clone().ok_or_else(|| format!("a null in `{name}`")))
+            if range.start > range.end || range.end > items.len() {
+                return Err(format!("a list in `{name}` is out of bounds"));
+            }
+            range
+                .map(|index| item(index).ok_or_else(|| format!("a null in `{name}`")))
                 .collect::<Result<_, _>>()
                 .map(Some)
         });
@@ -298,8 +300,13 @@ impl Batch {
     }
 }
 
-/// The values of a column, all sharing its buffer.
+/// The values of a column.
 fn slices(array: &BinaryArray) -> Vec<Option<Bytes>> {
+    (0..array.len()).map(slicing(array)).collect()
+}
+
+/// Gives the values of a column by their index, all sharing its buffer.
+fn slicing(array: &BinaryArray) -> impl Fn(usize) -> Option<Bytes> {
     struct Values(BinaryArray);
 
     impl AsRef<[u8]> for Values {
@@ -309,8 +316,10 @@ fn slices(array: &BinaryArray) -> Vec<Option<Bytes>> {
     }
 
     let buffer = Bytes::from_owner(Values(array.clone()));
-    let slice = |value: &[u8]| if value.is_empty() { Bytes::new() } else { buffer.slice_ref(value) };
-    array.iter().map(|value| value.map(slice)).collect()
+    move |index| {
+        let value = array.is_valid(index).then(|| array.value(index))?;
+        Some(if value.is_empty() { Bytes::new() } else { buffer.slice_ref(value) })
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The windows of a recording: which of them hold a block, and the few that are kept unpacked.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::available_parallelism;
 
 use futures::{Stream, StreamExt, stream};
 
@@ -13,12 +15,16 @@ use crate::chain::{BlockHash, BlockId};
 use crate::source::{ChainIdentity, SourceError};
 use crate::storage::Storage;
 
-/// Windows that are unpacked before they are needed by who reads block after block: one for each of two cores, or one
-/// from a store that is far away while another is read.
-const AHEAD: usize = 2;
+/// Windows that are unpacked before they are needed by who reads block after block: one is fetched from a store that may be
+/// far away while another is unpacked.
+pub(super) const AHEAD: usize = 2;
 
-/// Windows that are kept unpacked: the one before, which readers may come back to, the one that is read, and those ahead.
-const CACHED_WINDOWS: usize = AHEAD + 2;
+/// The most that are unpacked ahead for who works on several at once. Each takes some thirty megabytes and more.
+const MOST_AHEAD: usize = 9;
+
+/// Windows that are kept unpacked though nobody holds them: readers may come back to the one before, and some read several
+/// places in turn.
+const CACHED_WINDOWS: usize = 4;
 
 /// The windows of a recording.
 #[derive(Debug)]
@@ -28,9 +34,53 @@ pub(super) struct Windows {
     identity: ChainIdentity,
     /// Ascending.
     windows: Vec<Window>,
-    /// The newest used at the back.
-    cache: Mutex<VecDeque<Arc<LoadedWindow>>>,
+    cache: Mutex<Cache>,
     hashes: Mutex<HashIndex>,
+}
+
+/// Windows that need not be unpacked again.
+#[derive(Debug, Default)]
+struct Cache {
+    /// The newest used at the back.
+    kept: VecDeque<Arc<LoadedWindow>>,
+    /// Those and all others that somebody holds: what was unpacked ahead is not yet used, and must not be lost before.
+    alive: HashMap<Window, Weak<LoadedWindow>>,
+}
+
+impl Cache {
+    fn get(&mut self, window: Window) -> Option<Arc<LoadedWindow>> {
+        let loaded = self.alive.get(&window)?.upgrade()?;
+        self.keep(&loaded);
+        Some(loaded)
+    }
+
+    /// Takes in a window; gives the one to use, because another reader may have been faster, and have read its tables.
+    fn add(&mut self, loaded: Arc<LoadedWindow>) -> Arc<LoadedWindow> {
+        if let Some(other) = self.get(loaded.window()) {
+            return other;
+        }
+        self.keep(&loaded);
+        self.alive.retain(|_, window| window.strong_count() > 0);
+        self.alive.insert(loaded.window(), Arc::downgrade(&loaded));
+        loaded
+    }
+
+    fn keep(&mut self, loaded: &Arc<LoadedWindow>) {
+        match self.kept.iter().position(|kept| kept.window() == loaded.window()) {
+            Some(index) => drop(self.kept.remove(index)),
+            None if self.kept.len() == CACHED_WINDOWS => drop(self.kept.pop_front()),
+            None => {}
+        }
+        self.kept.push_back(Arc::clone(loaded));
+    }
+}
+
+/// Windows of a recording that were unpacked for a range; while this is there, they need not be again.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    /// The part of the range.
+    pub(super) window: Window,
+    _held: Vec<Arc<LoadedWindow>>,
 }
 
 #[derive(Debug, Default)]
@@ -72,26 +122,11 @@ impl Windows {
     }
 
     async fn load(&self, window: Window) -> Result<Arc<LoadedWindow>, SourceError> {
-        {
-            let mut cache = lock(&self.cache);
-            if let Some(index) = cache.iter().position(|loaded| loaded.window() == window)
-                && let Some(loaded) = cache.remove(index)
-            {
-                cache.push_back(Arc::clone(&loaded));
-                return Ok(loaded);
-            }
+        if let Some(loaded) = lock(&self.cache).get(window) {
+            return Ok(loaded);
         }
         let loaded = LoadedWindow::open(&self.storage, &self.layout, window, &self.identity).await?;
-        let mut cache = lock(&self.cache);
-        // Another reader may have been faster; its copy may already hold tables.
-        if let Some(other) = cache.iter().find(|loaded| loaded.window() == window) {
-            return Ok(Arc::clone(other));
-        }
-        if cache.len() == CACHED_WINDOWS {
-            cache.pop_front();
-        }
-        cache.push_back(Arc::clone(&loaded));
-        Ok(loaded)
+        Ok(lock(&self.cache).add(loaded))
     }
 
     /// Every window that holds block `number`, the widest first.
@@ -107,32 +142,43 @@ impl Windows {
         Ok(holders)
     }
 
-    /// A range window by window, each when it is unpacked; those after it are being unpacked meanwhile. What fails is
+    /// A range window by window, each when it is unpacked; so many after it are being unpacked meanwhile. What fails is
     /// tried again, and told, when its blocks are read.
-    pub(super) fn ahead(self: &Arc<Self>, range: RangeInclusive<u64>) -> impl Stream<Item = Window> + Send + use<> {
+    pub(super) fn unpacked(
+        self: &Arc<Self>,
+        range: RangeInclusive<u64>,
+        ahead: usize,
+    ) -> impl Stream<Item = Unpacked> + Send + use<> {
         let windows = Arc::clone(self);
-        let unpacked = stream::iter(Window::covering(range)).map(move |wanted| {
+        let unpacked = stream::iter(Window::covering(range)).map(move |window| {
             let windows = Arc::clone(&windows);
-            let unpacking = beside(async move { windows.unpack(wanted).await });
+            let unpacking = beside(async move { windows.unpack(window).await });
             async move {
-                let outcome = unpacking.await;
-                if let Ok(Err(error)) = outcome {
-                    tracing::debug!(%error, window = %wanted, "a window could not be unpacked ahead");
-                }
-                wanted
+                let held = match unpacking.await {
+                    Ok(Ok(held)) => held,
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, %window, "a window could not be unpacked ahead");
+                        Vec::new()
+                    }
+                    Err(_) => Vec::new(),
+                };
+                Unpacked { window, _held: held }
             }
         });
-        unpacked.buffered(AHEAD + 1)
+        unpacked.buffered(ahead + 1)
     }
 
-    async fn unpack(&self, wanted: Window) -> Result<(), SourceError> {
+    async fn unpack(&self, wanted: Window) -> Result<Vec<Arc<LoadedWindow>>, SourceError> {
         let aligned = wanted.first() - wanted.first() % WINDOW_BLOCKS;
         let start = self.windows.partition_point(|window| window.first() < aligned);
         let near = self.windows[start..].iter().take_while(|window| window.first() <= wanted.last());
+        let mut held = Vec::new();
         for window in near.filter(|window| window.last() >= wanted.first()) {
-            self.load(*window).await?.blocks().await?;
+            let loaded = self.load(*window).await?;
+            loaded.blocks().await?;
+            held.push(loaded);
         }
-        Ok(())
+        Ok(held)
     }
 
     /// The height of the block with this hash. Reads window after window, the newest first, until it is found.
@@ -175,6 +221,11 @@ impl Windows {
         }
         Ok(None)
     }
+}
+
+/// Windows that are unpacked ahead for who keeps all cores at work: one for each, and one for who is done first.
+pub(super) fn ahead_of_all_cores() -> usize {
+    (available_parallelism().map_or(AHEAD, NonZero::get) + 1).min(MOST_AHEAD)
 }
 
 /// A block in a window that holds it.
