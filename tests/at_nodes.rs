@@ -229,11 +229,15 @@ async fn a_node_that_refuses_everything_holds_nobody_up() -> Outcome {
     let (limited, other) = (serve(&chain).await?, serve(&chain).await?);
     let source = RpcSource::connect_any(&[&limited.ws_url(), &other.ws_url()], quick()).await?;
     limited.limit(Some(Limit::Percent { percent: 100, seed: 1 }));
-    limited.forget_calls();
-    let began = Instant::now();
-    assert_eq!(read_right(&source, &chain, last, 5).await?, last);
-    println!("blocks={last} wasted={} wall={:?}", limited.requests(), began.elapsed());
-    assert!(limited.requests() as u64 <= last / 2, "{} requests for nothing", limited.requests());
+    // It is tried for a second, by four readers with two requests each and a pause of a tenth of a second after each, and then
+    // hardly ever, however much is read.
+    for most in [200, 20] {
+        limited.forget_calls();
+        let began = Instant::now();
+        assert_eq!(read_right(&source, &chain, last, 5).await?, last);
+        println!("blocks={last} wasted={} wall={:?}", limited.requests(), began.elapsed());
+        assert!(limited.requests() <= most, "{} requests for nothing", limited.requests());
+    }
     Ok(())
 }
 
